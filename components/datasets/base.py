@@ -1,0 +1,94 @@
+"""What a reader is: the records that a dataset's folder holds, and how one becomes an annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from components.samples import Annotation
+from components.schemes import Scheme
+
+
+class Record(NamedTuple):
+    """One face as it stands in the dataset's files, not yet understood.
+
+    Attributes:
+        face: Unique within the dataset.
+        where: File, or file and line, for messages; relative to the dataset's folder.
+        text: What stands there, where the reader has it in hand already.
+    """
+
+    face: str
+    where: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A public format.
+
+    Listing and parsing are apart so that one bad record never costs its neighbours, and so that parsing can be
+    distributed. Both are plain functions of a module, hence picklable.
+
+    Attributes:
+        name: Key in `DATASETS`.
+        schemes: Names of the schemes it can be read in; the first is the usual one; empty for any.
+        records: (folder, scheme) -> records in a fixed order, whatever the file system's. Raises ValueError if the
+            folder has none.
+        parse: (folder, scheme, record) -> Annotation. Raises ValueError with file and line.
+    """
+
+    name: str
+    schemes: tuple[str, ...]
+    records: Callable[[Path, Scheme], list[Record]]
+    parse: Callable[[Path, Scheme, Record], Annotation]
+
+    def scheme(self, name: str | None = None) -> str:
+        """The scheme to read in.
+
+        Raises:
+            ValueError: The dataset does not have this one.
+        """
+        chosen = name or next(iter(self.schemes), None)
+        if chosen is None or (self.schemes and chosen not in self.schemes):
+            raise ValueError(f"dataset {self.name!r} has no scheme {name!r}; known: {', '.join(self.schemes) or 'any, by name'}")
+        return chosen
+
+    def read(self, root: Path | str, scheme: str | None = None) -> Iterator[Annotation]:
+        """Yields every annotation of a folder.
+
+        Raises:
+            ValueError: At the first record that cannot be read, naming file and line.
+        """
+        from components.schemes import SCHEMES
+
+        markup = SCHEMES[self.scheme(scheme)]
+        for record in self.records(Path(root), markup):
+            yield self.parse(Path(root), markup, record)
+
+
+def to_landmarks(rows: list, where: str, num_landmarks: int) -> np.ndarray:
+    """Rows of (x, y) -> (K, 2) float32, as they are (no change of convention).
+
+    Raises:
+        ValueError: Another number of landmarks than the scheme has, or a row that is not two numbers.
+    """
+    if len(rows) != num_landmarks:
+        raise ValueError(f"{where}: expected {num_landmarks} landmarks, got {len(rows)}")
+    try:
+        landmarks = np.asarray(rows, np.float32)
+    except (ValueError, TypeError):
+        landmarks = np.empty(0)
+    if landmarks.shape != (num_landmarks, 2):
+        raise ValueError(f"{where}: expected two numbers for each of {num_landmarks} landmarks")
+    return landmarks
+
+
+def no_records(root: Path, expected: str) -> ValueError:
+    """The error of a folder without any record."""
+    state = "is not a folder" if not root.is_dir() else "is empty" if not any(root.iterdir()) else "has no such file"
+    return ValueError(f"{root} {state}; expected {expected}")

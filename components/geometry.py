@@ -1,0 +1,71 @@
+"""Affine maps, and the one pair of functions between crop px and heatmap cells.
+
+An affine is a (2, 3) or (N, 2, 3) float64 array A: x' = A[:, :2] @ x + A[:, 2], on (x, y), pixel centres at integers.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
+
+
+def to_cells(landmarks: Array, stride: int) -> Array:
+    """Crop px -> cells, centre-based: cell i is centred on i. Any shape."""
+    return (landmarks + 0.5) / stride - 0.5
+
+
+def from_cells(cells: Array, stride: int) -> Array:
+    """Cells, centre-based -> crop px; the inverse of `to_cells`."""
+    return (cells + 0.5) * stride - 0.5
+
+
+def apply(affine: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Moves landmarks (..., K, 2) by affine (..., 2, 3); float32 in gives float32 out."""
+    moved = landmarks.astype(np.float64) @ np.swapaxes(affine[..., :2], -1, -2) + affine[..., None, :, 2]
+    return moved.astype(landmarks.dtype)
+
+
+def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The affine (..., 2, 3) that does `first`, then `second`."""
+    linear = second[..., :2] @ first[..., :2]
+    offset = second[..., :2] @ first[..., 2:] + second[..., 2:]
+    return np.concatenate([linear, offset], axis=-1)
+
+
+def invert(affine: np.ndarray) -> np.ndarray:
+    """The affine (..., 2, 3) that undoes this one.
+
+    Raises:
+        numpy.linalg.LinAlgError: It has none (a zero scale).
+    """
+    linear = np.linalg.inv(affine[..., :2])
+    return np.concatenate([linear, -linear @ affine[..., 2:]], axis=-1)
+
+
+def similarity(
+    angle_deg: np.ndarray, scale: np.ndarray, shift: np.ndarray, flip: np.ndarray, source: int, target: int
+) -> np.ndarray:
+    """Views of square pictures: rotate and scale about the centre, shift, perhaps mirror.
+
+    Args:
+        angle_deg: (N,), clockwise as seen, since y points down.
+        scale: (N,), > 1 enlarges.
+        shift: (N, 2), (x, y), target px, applied last but for the mirror.
+        flip: (N,) bool; mirrors the finished view: x -> target - 1 - x.
+        source: Side of the source pictures, px.
+        target: Side of the views, px.
+
+    Returns:
+        (N, 2, 3), source px -> view px.
+    """
+    cos, sin = np.cos(np.deg2rad(angle_deg)) * scale, np.sin(np.deg2rad(angle_deg)) * scale
+    linear = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
+    centre = np.full((len(scale), 2, 1), (source - 1) / 2)
+    offset = (target - 1) / 2 + shift[..., None] - linear @ centre
+    view = np.concatenate([linear, offset], axis=-1)
+    mirror = np.where(flip[:, None, None], [[-1.0, 0.0, target - 1.0], [0.0, 1.0, 0.0]], [[1.0, 0, 0], [0, 1.0, 0]])
+    return compose(mirror, view)

@@ -1,0 +1,44 @@
+"""Losses on heatmaps: pure and unreduced, one number per landmark."""
+
+from __future__ import annotations
+
+import torch
+
+
+def heatmap_mse(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean over the cells of (predicted - target)^2.
+
+    Args:
+        predicted: (N, K, h, w).
+        target: (N, K, h, w), peak 1.
+
+    Returns:
+        (N, K).
+    """
+    return ((predicted.float() - target) ** 2).mean((-2, -1))
+
+
+def heatmap_cross_entropy(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """-sum over the cells of q log softmax(predicted), with q the target divided by its sum.
+
+    Args:
+        predicted: (N, K, h, w), logits.
+        target: (N, K, h, w), not negative; a map of zeros gives 0.
+
+    Returns:
+        (N, K).
+    """
+    share = target.flatten(-2)
+    share = share / share.sum(-1, keepdim=True).clamp_min(1e-12)
+    return -(share * predicted.float().flatten(-2).log_softmax(-1)).sum(-1)
+
+
+def read_mse(predicted: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Maps of a network trained with `heatmap_mse` are Gaussians with peak 1 already."""
+    return predicted.float()
+
+
+def read_cross_entropy(predicted: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Logits -> what the codec drew: softmax is a Gaussian of sum 1, whose peak is 1 / (2 pi sigma^2)."""
+    share = predicted.float().flatten(-2).softmax(-1).view(predicted.shape)
+    return share * (2 * torch.pi * sigma**2)

@@ -1,0 +1,198 @@
+"""Network and codec in one: pictures with boxes in, landmarks with a confidence out. Saved as safetensors and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from components.codecs import CODECS, Codec, Decoded
+from components.crops import crop_affine, cut
+from components.geometry import apply, invert
+from components.losses import HEATMAP_LOSSES
+from components.networks import NETWORKS, Network
+from components.samples import Box
+from components.schemes import Scheme
+
+# ImageNet's channel means and deviations, as in HIH's released code.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FORMAT = 1
+WEIGHTS, CONFIG = "model.safetensors", "model.json"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """All that it takes to build a model, and to use it, without any other file.
+
+    Attributes:
+        scheme: The landmarks' scheme, whole: the model keeps a copy.
+        codec: Codec, configured.
+        network: Network, configured.
+        heatmap_loss: Key in `HEATMAP_LOSSES`; says how the outputs are read.
+        expand: Side of the crop in longer sides of the box.
+        box: What the boxes are: "landmarks" or "annotated".
+    """
+
+    scheme: Scheme
+    codec: Codec
+    network: Network
+    heatmap_loss: str
+    expand: float
+    box: str
+
+    def to_dict(self) -> dict:
+        """JSON-ready."""
+        return {
+            "format": FORMAT,
+            "scheme": asdict(self.scheme),
+            "codec": {"name": _key(CODECS, self.codec), **asdict(self.codec)},
+            "network": {"name": _key(NETWORKS, self.network), **asdict(self.network)},
+            "heatmap_loss": self.heatmap_loss,
+            "expand": self.expand,
+            "box": self.box,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> ModelConfig:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: Written by a later version, or an unknown codec, network or loss.
+        """
+        if fields.get("format") != FORMAT:
+            raise ValueError(f"model format {fields.get('format')!r}; this code reads format {FORMAT}")
+        return cls(
+            scheme=Scheme.from_dict(fields["scheme"]),
+            codec=build(CODECS, "codec", fields["codec"]),
+            network=build(NETWORKS, "network", fields["network"]),
+            heatmap_loss=check_known(HEATMAP_LOSSES, "heatmap loss", fields["heatmap_loss"]),
+            expand=fields["expand"],
+            box=fields["box"],
+        )
+
+
+def check_known(registry: dict, kind: str, name: str) -> str:
+    """The name itself, if the registry has it.
+
+    Raises:
+        ValueError: It does not; the message lists what it has.
+    """
+    if name not in registry:
+        raise ValueError(f"unknown {kind} {name!r}; known: {', '.join(sorted(registry))}")
+    return name
+
+
+def build(registry: dict, kind: str, fields: dict):
+    """Makes the registered thing that `fields["name"]` names, of the other fields.
+
+    Raises:
+        ValueError: Unknown name or field, or a value that the thing refuses.
+    """
+    params = {key: value for key, value in fields.items() if key != "name"}
+    made = registry[check_known(registry, kind, fields["name"])]
+    known = set(made.__dataclass_fields__)
+    if unknown := sorted(set(params) - known):
+        raise ValueError(f"{kind} {fields['name']!r} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    try:
+        return made(**params)
+    except TypeError as error:
+        raise ValueError(f"{kind} {fields['name']!r}: {error}") from error
+
+
+def _key(registry: dict, thing: object) -> str:
+    return next(name for name, made in registry.items() if type(thing) is made)
+
+
+class LandmarkModel(nn.Module):
+    """A network with its codec.
+
+    Raises:
+        ValueError: The network's maps are not the codec's (stride, sizes).
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        if config.network.stride != config.codec.stride:
+            raise ValueError(f"the network's stride is {config.network.stride}, the codec's {config.codec.stride}")
+        self.config = config
+        decimal = getattr(config.codec, "decimal", None)
+        self.network = config.network.build(config.scheme.num_landmarks, config.codec.crop, decimal)
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
+
+    def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Crops (N, 3, H, W) uint8 RGB -> the network's raw outputs."""
+        return self.network((pixels.float() - self.mean) / self.std)
+
+    def decode(self, outputs: dict[str, torch.Tensor]) -> Decoded:
+        """Raw outputs -> landmarks (N, K, 2), crop px, and confidence (N, K)."""
+        read = HEATMAP_LOSSES[self.config.heatmap_loss].read
+        return self.config.codec.decode({**outputs, "heatmap": read(outputs["heatmap"][:, -1], self.config.codec.sigma)})
+
+    @torch.no_grad()
+    def predict_crops(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Crops (N, H, W, 3) uint8 RGB -> landmarks (N, K, 2) float32, crop px, and confidence (N, K) float32."""
+        self.eval()
+        batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).to(self.mean.device)
+        decoded = self.decode(self(batch.contiguous()))
+        return decoded.landmarks.cpu().numpy(), decoded.confidence.cpu().numpy()
+
+    def predict(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """Finds the landmarks of one face per picture.
+
+        Args:
+            images: N pictures (H, W, 3) uint8 RGB, of any sizes.
+            boxes: (N, 4), x0 y0 x1 y1, image px, drawn as `config.box` says.
+
+        Returns:
+            (N, K, 2) float32, (x, y), image px.
+
+        Raises:
+            ValueError: Shapes or types that are none of the above, or a box without area.
+        """
+        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+        if len(images) != len(boxes):
+            raise ValueError(f"{len(images)} images, but {len(boxes)} boxes")
+        for image in images:
+            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+                raise ValueError(f"expected images (H, W, 3) uint8, got {image.shape} {image.dtype}")
+        if not len(boxes):
+            return np.zeros((0, self.config.scheme.num_landmarks, 2), np.float32)
+        crop = self.config.codec.crop
+        affines = np.stack([crop_affine(Box(*box), crop, self.config.expand) for box in boxes])
+        crops = np.stack([cut(image, affine, crop) for image, affine in zip(images, affines, strict=True)])
+        return apply(invert(affines), self.predict_crops(crops)[0])
+
+    def save(self, folder: Path) -> None:
+        """Writes weights (safetensors, float32) and configuration (JSON) into an existing folder."""
+        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        save_file(weights, folder / WEIGHTS)
+        (folder / CONFIG).write_text(json.dumps(self.config.to_dict(), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> LandmarkModel:
+        """Reads what `save` wrote.
+
+        Raises:
+            ValueError: Files missing or not of this format.
+        """
+        folder = Path(folder)
+        try:
+            config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+            model = cls(config)
+            model.network.load_state_dict(load_file(folder / WEIGHTS))
+        except FileNotFoundError as error:
+            raise ValueError(f"{folder} holds no model: {Path(error.filename or '').name} is missing") from error
+        return model.eval()
+
+
+__all__ = ["CONFIG", "WEIGHTS", "LandmarkModel", "ModelConfig", "build", "check_known"]

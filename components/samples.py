@@ -1,0 +1,71 @@
+"""What a face is on its way through the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Box(NamedTuple):
+    """An axis-parallel box, (x0, y0) to (x1, y1), image px, pixel centres at integers."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def width(self) -> float:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        return self.y1 - self.y0
+
+    @classmethod
+    def around(cls, landmarks: np.ndarray) -> Box:
+        """The tight box of landmarks (K, 2), (x, y)."""
+        (x0, y0), (x1, y1) = landmarks.min(axis=0), landmarks.max(axis=0)
+        return cls(float(x0), float(y0), float(x1), float(y1))
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """One labelled face, as its dataset's reader gives it.
+
+    Attributes:
+        face: Unique within the dataset; stable from one ingest to the next.
+        image: Path of the picture, relative to the dataset's folder, with forward slashes.
+        landmarks: (K, 2) float32, (x, y), image px, 0-based; may lie outside the picture.
+        visible: (K,) bool; False where the dataset says that a landmark is hidden (its position still counts).
+        subject: Who or which photo; faces of one subject never part between splits.
+        box: The dataset's own box, or None.
+        subsets: Named groups that metrics are reported for.
+        split: "train" or "test" where the benchmark fixes it, else None.
+    """
+
+    face: str
+    image: str
+    landmarks: np.ndarray
+    visible: np.ndarray
+    subject: str
+    box: Box | None = None
+    subsets: tuple[str, ...] = ()
+    split: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A face cut out of its picture, with room for augmentation around it.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, RGB.
+        landmarks: (K, 2) float32, (x, y), crop px.
+        affine: (2, 3) float64, image px -> crop px.
+    """
+
+    pixels: np.ndarray
+    landmarks: np.ndarray
+    affine: np.ndarray

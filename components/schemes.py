@@ -1,0 +1,160 @@
+"""Landmark schemes: what is true of a markup, said once.
+
+Landmarks are named GROUP_INDEX in the order of the markup. "left" and "right" are the subject's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A markup of K landmarks.
+
+    Attributes:
+        name: Key in `SCHEMES`.
+        names: K names, in the order of the markup.
+        flip: K indices; landmark k of a mirrored picture is landmark flip[k] of the picture.
+        inter_ocular: The outer corners of the right and of the left eye.
+        pupils: The landmarks whose means stand for the right and for the left pupil.
+        outlines: Runs of landmarks to join when a face is drawn; a closed one ends where it begins.
+
+    Raises:
+        ValueError: The parts contradict each other (a flip that is no involution, an index out of range).
+    """
+
+    name: str
+    names: tuple[str, ...]
+    flip: tuple[int, ...]
+    inter_ocular: tuple[int, int]
+    pupils: tuple[tuple[int, ...], tuple[int, ...]]
+    outlines: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.names)
+        if sorted(self.flip) != list(range(count)):
+            raise ValueError(f"scheme {self.name}: flip is not a permutation of 0..{count - 1}")
+        if any(self.flip[self.flip[k]] != k for k in range(count)):
+            raise ValueError(f"scheme {self.name}: flipping twice is not the identity")
+        used = [*self.inter_ocular, *self.pupils[0], *self.pupils[1], *(k for line in self.outlines for k in line)]
+        if not all(0 <= k < count for k in used):
+            raise ValueError(f"scheme {self.name}: an index lies outside 0..{count - 1}")
+
+    @property
+    def num_landmarks(self) -> int:
+        return len(self.names)
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> Scheme:
+        """The inverse of `dataclasses.asdict`, also after a round through JSON (lists for tuples)."""
+        return cls(**{key: _tuples(value) for key, value in fields.items()})
+
+
+def _tuples(value):
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _names(groups: Sequence[tuple[str, int]]) -> tuple[str, ...]:
+    return tuple(f"{group}_{i}" for group, count in groups for i in range(count))
+
+
+def _run(first: int, last: int) -> tuple[int, ...]:
+    return tuple(range(first, last + 1)) if first <= last else tuple(range(first, last - 1, -1))
+
+
+def _loop(first: int, last: int) -> tuple[int, ...]:
+    return (*_run(first, last), first)
+
+
+# Sagonas et al., 300 Faces in-the-Wild Challenge, 2016; flip table as in HIH's and STAR's code.
+IBUG68 = Scheme(
+    name="ibug68",
+    names=_names(
+        [
+            ("jaw", 17),
+            ("right_brow", 5),
+            ("left_brow", 5),
+            ("nose_bridge", 4),
+            ("nostrils", 5),
+            ("right_eye", 6),
+            ("left_eye", 6),
+            ("outer_lip", 12),
+            ("inner_lip", 8),
+        ]
+    ),
+    flip=(
+        *_run(16, 0),
+        *_run(26, 17),
+        *_run(27, 30),
+        *_run(35, 31),
+        *(45, 44, 43, 42, 47, 46),
+        *(39, 38, 37, 36, 41, 40),
+        *_run(54, 48),
+        *_run(59, 55),
+        *_run(64, 60),
+        *(67, 66, 65),
+    ),
+    inter_ocular=(36, 45),
+    pupils=(_run(36, 41), _run(42, 47)),
+    outlines=(
+        _run(0, 16),
+        _run(17, 21),
+        _run(22, 26),
+        _run(27, 30),
+        _run(31, 35),
+        _loop(36, 41),
+        _loop(42, 47),
+        _loop(48, 59),
+        _loop(60, 67),
+    ),
+)
+
+# Wu et al., Look at Boundary, CVPR 2018; flip table as in HIH's and STAR's code.
+WFLW98 = Scheme(
+    name="wflw98",
+    names=_names(
+        [
+            ("jaw", 33),
+            ("right_brow", 9),
+            ("left_brow", 9),
+            ("nose_bridge", 4),
+            ("nostrils", 5),
+            ("right_eye", 8),
+            ("left_eye", 8),
+            ("outer_lip", 12),
+            ("inner_lip", 8),
+            ("pupil", 2),
+        ]
+    ),
+    flip=(
+        *_run(32, 0),
+        *(46, 45, 44, 43, 42, 50, 49, 48, 47),
+        *(37, 36, 35, 34, 33, 41, 40, 39, 38),
+        *_run(51, 54),
+        *_run(59, 55),
+        *(72, 71, 70, 69, 68, 75, 74, 73),
+        *(64, 63, 62, 61, 60, 67, 66, 65),
+        *_run(82, 76),
+        *_run(87, 83),
+        *_run(92, 88),
+        *(95, 94, 93),
+        *(97, 96),
+    ),
+    inter_ocular=(60, 72),
+    pupils=((96,), (97,)),
+    outlines=(
+        _run(0, 32),
+        _loop(33, 41),
+        _loop(42, 50),
+        _run(51, 54),
+        _run(55, 59),
+        _loop(60, 67),
+        _loop(68, 75),
+        _loop(76, 87),
+        _loop(88, 95),
+    ),
+)
+
+SCHEMES = {"ibug68": IBUG68, "wflw98": WFLW98}
