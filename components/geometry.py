@@ -5,12 +5,14 @@ An affine is a (2, 3) or (N, 2, 3) float64 array A: x' = A[:, :2] @ x + A[:, 2],
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 
-Array = TypeVar("Array", np.ndarray, torch.Tensor)
+if TYPE_CHECKING:  # most workers that use this file need no torch
+    import torch
+
+Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 
 def to_cells(landmarks: Array, stride: int) -> Array:

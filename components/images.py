@@ -23,6 +23,8 @@ def decode(data: bytes) -> np.ndarray:
     """
     try:
         with Image.open(io.BytesIO(data)) as picture:
+            if picture.mode.startswith("I;16"):  # Pillow would clip 16-bit gray at 255
+                return np.stack([(np.asarray(picture) >> 8).astype(np.uint8)] * 3, axis=-1)
             return np.asarray(picture.convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"unreadable or truncated image: {error}".replace(" <_io.BytesIO object at", "").split(" 0x")[0]) from error

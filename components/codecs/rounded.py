@@ -50,9 +50,9 @@ class Rounded(Grid):
 
 
 def _quarter(heatmap: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
-    """A quarter of the sign of the slope at the peak, per axis; 0 where it is flat. At the border the map is
-    continued by its own edge."""
-    padded = functional.pad(heatmap, (1, 1, 1, 1), mode="replicate").flatten(-2)
+    """A quarter of the sign of the slope at the peak, per axis; 0 where it is flat, and across the border: there the map
+    goes on as its own mirror image, so that a peak with one neighbour stays where it is."""
+    padded = functional.pad(heatmap, (1, 1, 1, 1), mode="reflect").flatten(-2)
     width = heatmap.shape[-1] + 2
     at = (peak[..., 1] + 1) * width + peak[..., 0] + 1
     right, left, below, above = (padded.gather(-1, (at + step)[..., None])[..., 0] for step in (1, -1, width, -width))

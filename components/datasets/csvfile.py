@@ -31,10 +31,11 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
     missing = [name for name in ("image", *_coordinates(scheme)) if name not in next(csv.reader([header]), [])]
     if missing:
         raise ValueError(f"{path}:1: missing columns {', '.join(missing[:4])}{', ...' if len(missing) > 4 else ''}")
-    if not lines:
-        raise ValueError(f"{path} has no faces below its header")
     # Each record carries the header, so that it can be parsed anywhere, without the file.
-    return [Record(f"{n}", f"{FILE}:{n}", f"{header}\n{line}") for n, line in enumerate(lines, 2) if line.strip()]
+    found = [Record(f"{n}", f"{FILE}:{n}", f"{header}\n{line}") for n, line in enumerate(lines, 2) if line.strip()]
+    if not found:
+        raise ValueError(f"{path} has no faces below its header")
+    return found
 
 
 def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:

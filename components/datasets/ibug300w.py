@@ -43,14 +43,15 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
     landmarks = read_pts(root, record.where, scheme.num_landmarks)
     image = _picture(root, record.face)
     folder, _, name = record.face.rpartition("/")
+    photo = name.split("_")[0]
     split, subset = FOLDERS.get(folder, ("train", None))
     return Annotation(
         face=record.face,
         image=image,
         landmarks=landmarks - 1,
         visible=np.ones(len(landmarks), bool),
-        # AFW has several faces per photo, ID_1, ID_2, ...; none may sit in two splits.
-        subject=f"{folder}/{name.split('_')[0]}",
+        # AFW has several faces per photo, ID_1, ID_2, ...; none may sit in two splits. LFPW's image_0001 is a photo.
+        subject=f"{folder}/{photo if photo.isdigit() else name}",
         subsets=(subset,) if subset else (),
         split=split,
     )

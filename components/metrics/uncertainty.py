@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
 
 RESAMPLES = 2000
 
@@ -29,6 +28,8 @@ def bootstrap_interval(
     if len(values) < 2:
         value = float(statistic(values, axis=-1))
         return value, value
+    from scipy import stats  # a second to import: not for every worker that touches metrics
+
     result = stats.bootstrap(
         (values,), statistic, n_resamples=RESAMPLES, confidence_level=confidence, method="percentile",
         rng=np.random.default_rng(seed),

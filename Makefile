@@ -1,0 +1,80 @@
+# Everything that one types. Needs Python 3.11, git and make; the rest is installed into .venv.
+
+SHELL := bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE
+PYTHON ?= python3.11
+BIN := $(CURDIR)/.venv/bin
+UV := 0.13.8
+export PATH := $(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)
+# DVC writes outside the repository and calls home unless told not to; so that one's own `dvc` commands are told too,
+# `make shell` opens a shell with all this.
+export DVC_NO_ANALYTICS := 1
+export DVC_SITE_CACHE_DIR := $(CURDIR)/.state/dvc
+export DVC_GLOBAL_CONFIG_DIR := $(CURDIR)/.state/dvc
+export DO_NOT_TRACK := true
+
+NUM_FACES := 800
+SEED := 0
+CRON := 0 3 * * *
+SET ?= train.lr=0.001
+
+.PHONY: help demo retrain test lint data pages schedule exp bench lock clean shell
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+.venv/.done: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Heatmark needs Python 3.11; set PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	# uv does not read pip's configuration; this makes it look for local wheels where pip does.
+	UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" $(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements.lock
+	$(BIN)/python -m compileall -q components pipelines flows
+	touch $@
+
+demo: .venv/.done data  ## the whole path on drawn faces: about 5 minutes
+	python -m flows.retrain --recipe recipes/demo.yaml
+
+retrain: .venv/.done  ## the same by RECIPE=..., on the dataset in DATA=...
+	python -m flows.retrain $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
+
+data: .venv/.done  ## draw the demo's faces into data/synthetic
+	python -m pipelines.draw data/synthetic --num-faces $(NUM_FACES) --seed $(SEED)
+
+test: .venv/.done  ## every test, the whole flow among them
+	pytest
+
+lint: .venv/.done  ## format, lint, types, floors
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+
+pages: .venv/.done  ## MLflow's and Prefect's pages, on this machine only
+	python -m flows.pages
+
+schedule: .venv/.done  ## retrain by RECIPE=... at CRON='0 3 * * *'
+	python -m flows.schedule --cron '$(CRON)' $(if $(RECIPE),--recipe $(RECIPE))
+
+exp: .venv/.done  ## one experiment: SET=train.lr=0.001
+	dvc exp run -S $(SET)
+	dvc exp show --only-changed
+
+bench: .venv/.done  ## the data path against a plain loader
+	python -m benchmarks.data_path
+
+lock: .venv/.done  ## requirements.lock from pyproject.toml; uv.lock would write down where wheels were found
+	UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" uv pip compile pyproject.toml --group dev --python-version 3.11 --quiet \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock > /dev/null
+	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock
+
+shell: .venv/.done  ## a shell in which dvc, mlflow and prefect are set up
+	$${SHELL:-bash}
+
+clean:  ## remove what was made; data/ and the environment stay
+	rm -rf artifacts runs .state .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find reports -type f ! -name metrics.json -delete 2> /dev/null || true

@@ -1,0 +1,321 @@
+"""How fast faces become batches: stored crops in Parquet against a plain loader of picture files.
+
+    python -m benchmarks.data_path [--faces 128] [--repeats 9] [--ray]
+
+Both sides see the same drawn faces, 98 landmarks, crops of 256 px, HIH's targets (64 x 64 and 8 x 8), the same kinds of
+augmentation, batches of 32. Both run in this process with one thread each and take turns; a rate is faces per second
+of CPU time, its median and quartiles over the repeats, and the ratio is the median of the turns' ratios.
+
+The plain loader is this file's own, written from what is published of HIH's training (Lan et al. 2021, and the order
+and the sizes of its released code): a file per face, opened by Pillow, one warp for each augmentation, landmarks
+turned one by one, a Gaussian drawn for one landmark after the other into dense maps, ImageNet's normalisation, and
+torch's default collate. It reads 256 px crops; Heatmark reads larger ones, with room for the augmentation.
+
+Heatmark's batch ends in uint8 pixels and compact targets, because the device that trains normalises and renders them.
+The last line of the table does both on this CPU core as well, so that the tensors are those of the plain loader.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import torch
+import typer
+from PIL import Image, ImageFilter
+from rich.console import Console
+from rich.table import Table
+from torch.utils.data import DataLoader, Dataset
+
+from components.crops import crop_face
+from components.images import encode_jpeg
+from components.model import MEAN, STD
+from components.samples import Box
+from components.schemes import SCHEMES
+from components.synthetic import draw_face
+from pipelines import batches, cluster, command
+from pipelines.batches import Batch, BatchMaker, load_crops, local_batches, ray_batches
+from pipelines.params import Params
+from pipelines.preprocess import write_shard
+from pipelines.tables import face_fields
+from pipelines.train import batch_maker
+
+CROP, STRIDE, DECIMAL, SIGMA, DECIMAL_SIGMA = 256, 4, 8, 1.5, 1.0
+EXPAND = 1.2
+SCHEME = SCHEMES["wflw98"]
+BATCH = 32
+# Faces fill half of a drawn picture: about 170 px here, as in WFLW's pictures.
+DRAWN = 512
+GOAL = 3.5
+PARAMS = {
+    "name": "data_path",
+    "dataset": {"reader": "synthetic", "folder": "synthetic", "scheme": SCHEME.name},
+    "ingest": {"val_share": 0.1, "test_share": 0.1, "min_inside": 0.5},
+    # The margin is the augmentation's reach, 1.593, rounded up.
+    "preprocess": {
+        "box": "landmarks", "crop": CROP, "expand": EXPAND, "margin": 1.6, "jpeg_quality": 95, "faces_per_shard": 128,
+    },
+    "augment": {
+        "flip": 0.5, "rotate_deg": 30.0, "scale": 0.0, "shift": 29 / 256, "colour": 0.2, "blur": 0.3, "occlude": 0.5,
+    },
+    "codec": {"name": "hih", "stride": STRIDE, "sigma": SIGMA, "decimal": DECIMAL, "decimal_sigma": DECIMAL_SIGMA},
+    "network": {"name": "hourglass", "stacks": 4, "depth": 4, "features": 256},
+    "loss": {"heatmap": "mse", "decimal_weight": 0.05},
+    "train": {
+        "seed": 0, "epochs": 60, "batch_size": BATCH, "lr": 1e-3, "weight_decay": 0.0, "warmup": 0.0, "clip_norm": 1.0,
+        "ema_decay": 0.999, "evaluations": 1, "precision": "float32", "channels_last": False, "compile": False,
+        "num_workers": 0, "use_gpu": False, "max_failures": 0,
+    },
+    "evaluate": {"protocol": "inter_ocular"},
+    "promotion": {"confidence": 0.95},
+}  # fmt: skip
+
+Face = tuple[np.ndarray, np.ndarray]
+Epoch = Callable[[], None]
+
+
+class PlainFaces(Dataset):
+    """The plain loader: one face per call, as the released code of HIH does it.
+
+    Args:
+        folder: With 000000.jpg and so on, crops of 256 px.
+        landmarks: (N, K, 2), (x, y), in crop sides, edge-based: 0 and 1 are the crop's edges.
+    """
+
+    def __init__(self, folder: Path, landmarks: np.ndarray) -> None:
+        self.paths = sorted(folder.glob("*.jpg"))
+        self.landmarks = landmarks
+        self.rng = np.random.default_rng(0)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        image, landmarks = Image.open(self.paths[index]).convert("RGB"), self.landmarks[index].copy()
+        for change in (translate, mirror, rotate, blur, occlude, pad):
+            image, landmarks = change(image, landmarks, self.rng)
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div(255)
+        pixels = (pixels - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+        heatmap, decimal = draw_maps(landmarks)
+        return pixels, torch.from_numpy(heatmap), torch.from_numpy(decimal)
+
+
+def translate(image: Image.Image, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+    """Half of the faces, by up to 29 px along each axis."""
+    if rng.random() < 0.5:
+        return image, landmarks
+    dx, dy = (int((rng.random() - 0.5) * 60) for _ in range(2))
+    return image.transform(image.size, Image.Transform.AFFINE, (1, 0, dx, 0, 1, dy)), landmarks - np.array([dx, dy]) / CROP
+
+
+def mirror(image: Image.Image, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+    """Half of the faces."""
+    if rng.random() < 0.5:
+        return image, landmarks
+    landmarks = landmarks[list(SCHEME.flip)]
+    landmarks[:, 0] = 1 - landmarks[:, 0]
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), landmarks
+
+
+def rotate(image: Image.Image, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+    """Half of the faces, by up to 30 degrees, nearest pixel; the landmarks one by one."""
+    if rng.random() < 0.5:
+        return image, landmarks
+    angle = rng.uniform(-30, 30)
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    turned = np.zeros_like(landmarks)
+    for k in range(len(landmarks)):
+        x, y = landmarks[k, 0] - 0.5, landmarks[k, 1] - 0.5
+        turned[k, 0] = x * cos + y * sin + 0.5
+        turned[k, 1] = y * cos - x * sin + 0.5
+    return image.rotate(angle), turned
+
+
+def blur(image: Image.Image, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+    """Three of ten faces, by up to 5 px."""
+    if rng.random() < 0.7:
+        return image, landmarks
+    return image.filter(ImageFilter.GaussianBlur(rng.random() * 5)), landmarks
+
+
+def occlude(image: Image.Image, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+    """Half of the faces, by a rectangle of one colour, up to 0.4 sides."""
+    if rng.random() < 0.5:
+        return image, landmarks
+    pixels = np.array(image)
+    height, width = (int(CROP * 0.4 * rng.random()) for _ in range(2))
+    top, left = int((CROP - height - 10) * rng.random()), int((CROP - width - 10) * rng.random())
+    for channel in range(3):
+        pixels[top : top + height, left : left + width, channel] = int(rng.random() * 255)
+    return Image.fromarray(pixels), landmarks
+
+
+def pad(image: Image.Image, landmarks: np.ndarray, rng: np.random.Generator) -> tuple[Image.Image, np.ndarray]:
+    """Faces that lost a landmark over the edge are padded by so much and 8 px, and squeezed back to 256 px."""
+    excess = np.concatenate([-landmarks.min(axis=0), landmarks.max(axis=0) - 1]) * CROP
+    if excess.max() <= 0.5:
+        return image, np.clip(landmarks, 0, 1)
+    left, top, right, bottom = (math.ceil(value) + 8 if value > 0.5 else 0 for value in excess)
+    width, height = CROP + left + right, CROP + top + bottom
+    canvas = Image.new("RGB", (width, height))
+    canvas.paste(image, (left, top))
+    return canvas.resize((CROP, CROP)), np.clip((landmarks * CROP + [left, top]) / [width, height], 0, 1)
+
+
+def draw_maps(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks (K, 2), in crop sides -> (K, 64, 64) and (K, 8, 8) float32, landmark by landmark."""
+    side = CROP // STRIDE
+    heatmap = np.zeros((len(landmarks), side, side), np.float32)
+    decimal = np.zeros((len(landmarks), DECIMAL, DECIMAL), np.float32)
+    for k, (x, y) in enumerate((landmarks * side).tolist()):
+        i, j = (min(max(math.floor(value), 0), side - 1) for value in (x, y))
+        draw_gaussian(heatmap[k], i, j, SIGMA)
+        draw_gaussian(decimal[k], (x - i) * DECIMAL, (y - j) * DECIMAL, DECIMAL_SIGMA)
+    return heatmap, decimal
+
+
+def draw_gaussian(target: np.ndarray, x: float, y: float, sigma: float) -> None:
+    """Draws a kernel of 3 sigma to either side, 10 x 10 for 1.5 and 7 x 7 for 1, around the nearest cell."""
+    side, reach = len(target), 3 * sigma
+    size = int(2 * reach + 1)
+    left, top = round(x - reach), round(y - reach)
+    steps = np.arange(size, dtype=np.float32)
+    kernel = np.exp(-((steps - size // 2) ** 2 + (steps[:, None] - size // 2) ** 2) / (2 * sigma**2))
+    x0, x1, y0, y1 = max(0, left), min(side, left + size), max(0, top), min(side, top + size)
+    if x0 < x1 and y0 < y1:
+        target[y0:y1, x0:x1] = kernel[y0 - top : y1 - top, x0 - left : x1 - left]
+
+
+def drawn_faces(num: int) -> list[Face]:
+    """Pictures (H, W, 3) uint8 RGB, each with its landmarks (K, 2), image px."""
+    faces = [draw_face(0, i, DRAWN) for i in range(num)]
+    return [(face.image, face.landmarks[SCHEME.name]) for face in faces]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Both loaders over the same faces."""
+
+    folder: Path
+    params: Params
+    plain: DataLoader
+    num_steps: int
+
+    @classmethod
+    def of(cls, faces: list[Face], folder: Path) -> Work:
+        """Writes the faces below `folder`: as a shard, by the pipeline's own stage, and as a file each."""
+        params = Params.model_validate(PARAMS)
+        write_parquet(faces, folder, params)
+        dataset = write_files(faces, folder / "files")
+        return cls(folder, params, DataLoader(dataset, BATCH, shuffle=True, drop_last=True), len(faces) // BATCH)
+
+    @property
+    def maker(self) -> BatchMaker:
+        return batch_maker(self.params, 0, 1)
+
+    def run_plain(self) -> None:
+        for _ in self.plain:
+            pass
+
+    def run_ours(self) -> None:
+        for _ in self.batches():
+            pass
+
+    def run_dense(self) -> None:
+        mean, std = (torch.tensor(value)[:, None, None] * 255 for value in (MEAN, STD))
+        for batch in self.batches():
+            tensors = {name: torch.from_numpy(values) for name, values in batch.items()}
+            tensors["pixels"].float().sub_(mean).div_(std)
+            self.maker.codec.render(tensors)
+
+    def batches(self) -> Iterator[Batch]:
+        return local_batches(self.maker, load_crops(self.folder, "train"), 0, self.num_steps)
+
+
+def write_parquet(faces: list[Face], folder: Path, params: Params) -> None:
+    names = [f"{i:06d}.jpg" for i in range(len(faces))]
+    for name, (image, _) in zip(names, faces, strict=True):
+        (folder / name).write_bytes(encode_jpeg(image, 95))
+    table = pa.table(
+        {
+            "face": names,
+            "image": names,
+            "subject": names,
+            "subsets": [[] for _ in names],
+            "landmarks": [landmarks.ravel() for _, landmarks in faces],
+        },
+        pa.schema(face_fields(SCHEME.num_landmarks)),
+    )
+    write_shard(table, folder, folder / "train-00000-of-00001.parquet", params)
+
+
+def write_files(faces: list[Face], folder: Path) -> PlainFaces:
+    folder.mkdir()
+    crops = [crop_face(image, Box.around(landmarks), landmarks, CROP, EXPAND) for image, landmarks in faces]
+    for i, crop in enumerate(crops):
+        (folder / f"{i:06d}.jpg").write_bytes(encode_jpeg(crop.pixels, 95))
+    return PlainFaces(folder, (np.stack([crop.landmarks for crop in crops]).astype(np.float64) + 0.5) / CROP)
+
+
+def take_turns(epochs: dict[str, Epoch], repeats: int) -> dict[str, np.ndarray]:
+    """CPU seconds (repeats,) of each epoch; a first turn is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in epochs}
+    for _ in range(repeats + 1):
+        for name, epoch in epochs.items():
+            start = time.process_time()
+            epoch()
+            seconds[name].append(time.process_time() - start)
+    return {name: np.array(values[1:]) for name, values in seconds.items()}
+
+
+def stages(work: Work, repeats: int) -> dict[str, float]:
+    """CPU seconds of an epoch by stage, medians; measured around the calls that `BatchMaker.make` itself makes."""
+    places = [
+        ("decode", batches, "decode_own"),
+        ("warp", cv2, "warpAffine"),
+        ("blur", cv2, "GaussianBlur"),
+        ("photometrics", cv2, "LUT"),
+        ("planes", cv2, "split"),
+        ("draw parameters", batches, "draw_views"),
+        ("targets", batches, "view_landmarks"),
+        ("targets", type(work.maker.codec), "encode"),
+    ]
+    turns = []
+    for _ in range(repeats):
+        spent = {name: 0.0 for name, _, _ in places}
+        with ExitStack() as stack:
+            for name, owner, attribute in places:
+                stack.enter_context(patch.object(owner, attribute, clocked(getattr(owner, attribute), spent, name)))
+            start = time.process_time()
+            work.run_ours()
+            spent["read, pick, occlude"] = time.process_time() - start - sum(spent.values())
+        turns.append(spent)
+    return {name: float(np.median([turn[name] for turn in turns])) for name in turns[0]}
+
+
+def clocked(function: Callable, spent: dict[str, float], name: str) -> Callable:
+    def call(*args, **kwargs):
+        start = time.process_time()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            spent[name] += time.process_time() - start
+
+    return call
+
+
+def bytes_per_face(work: Work) -> tuple[int, int]:
+    """What a face hands to the training: plain, ours."""
+    plain = sum(tensor.nbytes for tensor in next(iter(work.plain)))
+    ours = sum(values.nbytes for values in next(work.batches()).values())
+    return plain // BATCH, ours // BATCH

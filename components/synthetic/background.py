@@ -1,0 +1,71 @@
+"""What is behind a face: rooms, streets, leaves, all out of focus."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def draw_background(rng: np.random.Generator, size: int, exposure: float) -> np.ndarray:
+    """(size, size, 3) float32 linear RGB."""
+    small = max(size // 2, 32)
+    kind = rng.integers(4)
+    canvas = _gradient(rng, small)
+    if kind == 0:
+        _boxes(rng, canvas)
+    elif kind == 1:
+        _discs(rng, canvas, rng.integers(12, 40), 0.02, 0.09)
+    elif kind == 2:
+        _boxes(rng, canvas)
+        _discs(rng, canvas, rng.integers(4, 14), 0.02, 0.06)
+    else:
+        _leaves(rng, canvas)
+    blur = float(rng.choice([0.006, 0.015, 0.03]) * small)
+    canvas = cv2.GaussianBlur(canvas, (0, 0), blur)
+    canvas = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.clip(canvas, 0.0, None) * np.float32(0.35 + 0.65 * exposure)
+
+
+def _colour(rng: np.random.Generator, bright: float = 1.0) -> np.ndarray:
+    colour = rng.beta(1.2, 1.8, 3)
+    return ((0.45 * colour + 0.55 * colour.mean()) * bright).astype(np.float32)
+
+
+def _gradient(rng: np.random.Generator, size: int) -> np.ndarray:
+    angle = rng.uniform(0.0, 2.0 * np.pi)
+    y, x = np.mgrid[0:size, 0:size] / size - 0.5
+    ramp = np.clip(0.5 + x * np.cos(angle) + y * np.sin(angle), 0.0, 1.0)[..., None]
+    return (_colour(rng) * ramp + _colour(rng) * (1.0 - ramp)).astype(np.float32)
+
+
+def _boxes(rng: np.random.Generator, canvas: np.ndarray) -> None:
+    """Shelves, windows, door frames."""
+    size = len(canvas)
+    for _ in range(rng.integers(6, 22)):
+        x, y = rng.uniform(-0.1, 1.0, 2) * size
+        w, h = rng.uniform(0.03, 0.35) * size, rng.uniform(0.05, 0.6) * size
+        colour = _colour(rng, float(rng.uniform(0.4, 1.6)))
+        corner = (int(x), int(y)), (int(x + w), int(y + h))
+        cv2.rectangle(canvas, corner[0], corner[1], colour.tolist(), -1)
+
+
+def _discs(rng: np.random.Generator, canvas: np.ndarray, count: int, low: float, high: float) -> None:
+    """Lamps out of focus."""
+    size = len(canvas)
+    layer = np.zeros_like(canvas)
+    for _ in range(count):
+        centre = tuple(int(v) for v in rng.uniform(0.0, 1.0, 2) * size * 16)
+        radius = int(rng.uniform(low, high) * size * 16)
+        cv2.circle(layer, centre, radius, (_colour(rng, 1.2)).tolist(), -1, cv2.LINE_AA, 4)
+    canvas += layer * np.float32(rng.uniform(0.4, 1.0))
+
+
+def _leaves(rng: np.random.Generator, canvas: np.ndarray) -> None:
+    """Foliage."""
+    size = len(canvas)
+    green = np.array([0.10, 0.20, 0.05]) * rng.uniform(0.5, 2.0)
+    for _ in range(rng.integers(60, 140)):
+        centre = tuple(int(v) for v in rng.uniform(0.0, 1.0, 2) * size)
+        axes = (int(rng.uniform(0.02, 0.08) * size), int(rng.uniform(0.01, 0.04) * size))
+        colour = np.clip(green * rng.uniform(0.3, 2.0) + 0.05 * rng.random(3), 0.0, 1.0)
+        cv2.ellipse(canvas, centre, axes, float(rng.uniform(0, 180)), 0, 360, colour.tolist(), -1, cv2.LINE_AA)

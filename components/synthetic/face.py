@@ -1,0 +1,102 @@
+"""Draws one face: person, pose, light and mishaps from a seed; picture, landmarks, visibility and tags out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.synthetic.background import draw_background
+from components.synthetic.body import Clothes, draw_clothes
+from components.synthetic.camera import Camera
+from components.synthetic.head import Head, build_head
+from components.synthetic.lens import blur, develop
+from components.synthetic.light import Light, draw_light
+from components.synthetic.occluders import Occluder, draw_occluder
+from components.synthetic.people import Expression, Identity, draw_expression, draw_identity
+from components.synthetic.render import render
+from components.synthetic.truth import SCHEME_NAMES, landmarks, visibility
+
+SUBSETS = ("blur", "expression", "illumination", "occlusion", "pose")
+_CHANCES = {"blur": 0.10, "expression": 0.15, "illumination": 0.11, "occlusion": 0.13, "pose": 0.14}
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnFace:
+    """A drawn face.
+
+    Attributes:
+        image: (H, W, 3) uint8, RGB.
+        landmarks: Scheme name -> (K, 2) float32, (x, y), image px, 0-based, pixel centres at integers.
+        visible: Scheme name -> (K,) bool; False where the head itself, hair or another thing covers it.
+        subsets: Sorted names out of `SUBSETS`.
+        subject: Who it is; two faces in a row are of one subject.
+    """
+
+    image: np.ndarray
+    landmarks: dict[str, np.ndarray]
+    visible: dict[str, np.ndarray]
+    subsets: tuple[str, ...]
+    subject: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All that decides a picture but its noise."""
+
+    identity: Identity
+    expression: Expression
+    camera: Camera
+    light: Light
+    clothes: Clothes
+    occluder: Occluder | None = None
+    blurred: bool = False
+
+
+def draw_face(seed: int, index: int, size: int = 320) -> DrawnFace:
+    """The face of this number: the same bytes for the same arguments, in any order and any process."""
+    identity = draw_identity(np.random.default_rng([seed, index // 2, 1]))
+    rng = np.random.default_rng([seed, index, 2])
+    subsets = tuple(name for name in SUBSETS if rng.random() < _CHANCES[name])
+    scene = draw_scene(rng, identity, subsets, size)
+    return draw(scene, rng, size, subsets, f"identity{index // 2:04d}")
+
+
+def draw_scene(rng: np.random.Generator, identity: Identity, subsets: tuple[str, ...], size: int) -> Scene:
+    """A scene with this person in it, that has exactly these difficulties."""
+    camera = _draw_camera(rng, size, "pose" in subsets)
+    return Scene(
+        identity=identity,
+        expression=draw_expression(rng, "expression" in subsets),
+        camera=camera,
+        light=draw_light(rng, "illumination" in subsets),
+        clothes=draw_clothes(rng),
+        occluder=draw_occluder(rng) if "occlusion" in subsets else None,
+        blurred="blur" in subsets,
+    )
+
+
+def _draw_camera(rng: np.random.Generator, size: int, turned: bool) -> Camera:
+    side = float(rng.choice([-1.0, 1.0]))
+    yaw = side * rng.uniform(36.0, 60.0) if turned else float(np.clip(rng.normal(0.0, 14.0), -33.0, 33.0))
+    pitch, roll = np.clip(rng.normal(0.0, 7.0), -20.0, 20.0), np.clip(rng.normal(0.0, 8.0), -25.0, 25.0)
+    unit = size / 320.0
+    centre = np.array([159.5, 156.0]) + rng.uniform(-9.0, 9.0, 2)
+    return Camera(
+        yaw, float(pitch), float(roll), float(rng.uniform(7.2, 9.3)) * unit, tuple(centre * unit), rng.uniform(55, 160)
+    )
+
+
+def draw(scene: Scene, rng: np.random.Generator, size: int, subsets: tuple[str, ...], subject: str) -> DrawnFace:
+    """The picture of a scene and its truth; rng strews background and noise."""
+    head = build_head(scene.identity, scene.expression, scene.camera)
+    background = draw_background(rng, size, scene.light.exposure)
+    rendered = render(head, scene.camera, scene.light, scene.clothes, background)
+    image, covered = rendered.image, rendered.covered
+    if scene.occluder is not None:
+        image, covered = scene.occluder.put(image, covered, head, scene.camera, scene.light)
+    image = develop(blur(image * np.float32(scene.light.exposure), rng, scene.blurred), rng)
+    points = {name: landmarks(name, head, scene.camera) for name in SCHEME_NAMES}
+    visible = {name: visibility(name, head, scene.camera, points[name], rendered.depth, covered) for name in points}
+    exact = {name: places.astype(np.float32) for name, places in points.items()}
+    return DrawnFace(image, exact, visible, subsets, subject)

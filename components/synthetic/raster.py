@@ -1,0 +1,131 @@
+"""Draws grids of quadrilaterals: which place of which grid is seen at every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+_SHIFT = 4  # fractional bits of OpenCV's polygon corners
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A surface of R x C vertices.
+
+    Attributes:
+        screen: (R, C, 2), (x, y), px of the canvas it is drawn on.
+        depth: (R, C), cm towards the camera.
+        two_sided: Whether its back is drawn as well.
+    """
+
+    screen: np.ndarray
+    depth: np.ndarray
+    two_sided: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """What is seen of some grids, for the N pixels that show any.
+
+    Attributes:
+        pixels: (N,) int, indices into the flattened canvas.
+        size: The canvas is size x size px.
+        grid: (N,) int, index of the grid.
+        cells: (N, 2) float32, grid coordinates (column, row) of the place seen.
+        depth: (N,) float32, cm.
+        back: (N,) bool, whether its back is seen.
+    """
+
+    pixels: np.ndarray
+    size: int
+    grid: np.ndarray
+    cells: np.ndarray
+    depth: np.ndarray
+    back: np.ndarray
+
+    def depth_map(self, chosen: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(size, size) float32, cm, of the chosen pixels; far below zero where nothing is."""
+        depth = np.full(self.size * self.size, -1e3, dtype=np.float32)
+        depth[self.pixels[chosen]] = self.depth[chosen]
+        return depth.reshape(self.size, self.size)
+
+
+def rasterise(grids: Sequence[Grid], size: int) -> Layer:
+    """Draws grids on a canvas of size x size px, the nearest surface last."""
+    quads = [_quads(number, grid, size) for number, grid in enumerate(grids)]
+    corners = np.concatenate([q[0] for q in quads])  # (Q, 4, 3): x, y, depth
+    home = np.concatenate([q[1] for q in quads])  # (Q, 4): grid, column, row, back
+    order = np.argsort(corners[:, :, 2].sum(axis=1), kind="stable")
+    corners, home = corners[order], home[order]
+    canvas = np.full((size, size), -1, dtype=np.int32)
+    fixed = np.round(corners[:, :, :2] * (1 << _SHIFT)).astype(np.int32)
+    fill = cv2.fillConvexPoly
+    for number, polygon in enumerate(fixed):
+        fill(canvas, polygon, number, 8, _SHIFT)
+    pixels = np.flatnonzero(canvas >= 0)
+    return _inside(canvas.ravel()[pixels], pixels, size, corners, home)
+
+
+def _quads(number: int, grid: Grid, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The quadrilaterals of one grid that face the camera and touch the canvas."""
+    vertices = np.concatenate([grid.screen, grid.depth[..., None]], axis=-1)
+    corners = np.stack([vertices[:-1, :-1], vertices[:-1, 1:], vertices[1:, 1:], vertices[1:, :-1]], axis=2)
+    corners = corners.reshape(-1, 4, 3)
+    one, two = corners[:, 2, :2] - corners[:, 0, :2], corners[:, 3, :2] - corners[:, 1, :2]
+    area = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
+    low, high = corners[:, :, :2].min(axis=1), corners[:, :, :2].max(axis=1)
+    keep = ((area > 0.0) | grid.two_sided) & (high > 0.0).all(axis=1) & (low < size).all(axis=1)
+    index = np.flatnonzero(keep)
+    row, column = np.divmod(index, grid.screen.shape[1] - 1)
+    home = np.stack([np.full_like(index, number), column, row, area[index] <= 0.0], axis=1)
+    return corners[index], home
+
+
+def _inside(quad: np.ndarray, pixels: np.ndarray, size: int, corners: np.ndarray, home: np.ndarray) -> Layer:
+    """Where in its quadrilateral every pixel lies: two triangles, as in `chart.interpolate`."""
+    a, b, c, d = (corners[:, i] for i in range(4))
+    first = _affine(a, b, c, ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
+    second = _affine(a, c, d, ((0.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
+    across = np.stack([c[:, 1] - a[:, 1], a[:, 0] - c[:, 0]], axis=1)
+    turn = np.sign(((b - a)[:, :2] * across).sum(axis=1, keepdims=True))
+    line = np.concatenate([across, -(a[:, :2] * across).sum(axis=1, keepdims=True)], axis=1) * turn
+    y, x = np.divmod(pixels, size)
+    side = np.take(line, quad, axis=0)
+    on_first = side[:, 0] * x + side[:, 1] * y + side[:, 2] >= 0.0
+    maps = np.concatenate([first, second]).reshape(-1, 9)
+    chosen = np.take(maps, np.where(on_first, quad, quad + len(corners)), axis=0)
+    place = chosen[:, 0::3] * x[:, None] + chosen[:, 1::3] * y[:, None] + chosen[:, 2::3]
+    owner = np.take(home, quad, axis=0)
+    cells = np.clip(place[:, :2], -0.25, 1.25) + owner[:, 1:3]
+    depth = place[:, 2].astype(np.float32)
+    return Layer(pixels, size, owner[:, 0], cells.astype(np.float32), depth, owner[:, 3].astype(bool))
+
+
+def _affine(p: np.ndarray, q: np.ndarray, r: np.ndarray, cell: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """(Q, 3, 3): (x, y, 1) -> (column, row, depth) over a triangle (Q, 3) each corner; flat ones give their corner."""
+    u, v = q[:, :2] - p[:, :2], r[:, :2] - p[:, :2]
+    area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+    scale = np.where(np.abs(area) > 1e-6, 1.0 / np.where(area == 0.0, 1.0, area), 0.0)
+    along = np.stack([v[:, 1], -v[:, 0]], axis=1) * scale[:, None]
+    beside = np.stack([-u[:, 1], u[:, 0]], axis=1) * scale[:, None]
+    result = np.empty((len(p), 3, 3))
+    for i in range(3):
+        start, one, two = (cell[k][i] if i < 2 else (p, q, r)[k][:, 2] for k in range(3))
+        gradient = along * np.reshape(one - start, (-1, 1)) + beside * np.reshape(two - start, (-1, 1))
+        result[:, i, :2] = gradient
+        result[:, i, 2] = start - (gradient * p[:, :2]).sum(axis=1)
+    return result
+
+
+def lookup(texture: np.ndarray, cells: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """Bilinear values (N, D) of a texture (h, w, D) or (h, w) at grid coordinates (N, 2) times scale."""
+    width = 256  # OpenCV takes no map longer than 32767
+    lines = max(-(-len(cells) // width), 1)
+    maps = np.zeros((lines * width, 2), dtype=np.float32)
+    maps[: len(cells)] = cells * np.float32(scale)
+    maps = maps.reshape(lines, width, 2)
+    values = cv2.remap(texture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return values.reshape(lines * width, -1)[: len(cells)]

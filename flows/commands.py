@@ -1,0 +1,56 @@
+"""Commands that a task runs, with their output streamed to the terminal and to the flow's log."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from prefect import get_run_logger
+
+from pipelines.environment import ROOT
+
+# What the tools print for somebody who types their commands; a flow's reader has no use for it.
+NOISE = (
+    "core_worker.cc",
+    "To track the changes with git",
+    "git add ",
+    "To enable auto staging",
+    "dvc config core.autostage",
+    "Use `dvc push`",
+    "Updating lock file",
+    "Generating lock file",
+    "Running stage",
+    "> python -m",
+    "Verifying data sources",
+)
+
+
+def stream(command: Sequence[str]) -> None:
+    """Runs a command in the repository's root; shows each line as it comes.
+
+    Raises:
+        ValueError: It failed; with the last thing that it said itself.
+    """
+    logger = get_run_logger()
+    said: list[str] = []
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
+    assert process.stdout is not None
+    try:
+        for line in map(str.rstrip, process.stdout):
+            if line and not any(noise in line for noise in NOISE):
+                said.append(line)
+                print(line, flush=True)
+                logger.info(line)
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        code = process.wait()
+    if code:
+        raise ValueError(last_word(said) or f"{' '.join(command)} ended with {code}")
+
+
+def last_word(lines: Sequence[str]) -> str:
+    """The last line that is not DVC's own summing up of a failed stage; its message where there is no other."""
+    own = [line for line in lines if not line.startswith("ERROR: failed to reproduce")]
+    return own[-1].removeprefix("ERROR: ") if own else ""

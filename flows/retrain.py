@@ -1,0 +1,202 @@
+"""Retrain: from a dataset's files to a promoted model. DVC knows what is out of date, Prefect when and who is told."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.commands import stream
+from flows.summary import Summary, markdown, show
+from pipelines.environment import ROOT
+
+if TYPE_CHECKING:
+    from pipelines.params import Params
+    from pipelines.promotion import Decision
+    from pipelines.register import Registered
+
+STAGES = ("ingest", "preprocess", "train", "evaluate")
+PARAMS = ROOT / "params.yaml"
+
+
+def say(line: str) -> None:
+    """To the terminal and to the flow's log."""
+    print(line, flush=True)
+    get_run_logger().info(line)
+
+
+@task(cache_policy=NO_CACHE)
+def use_recipe(recipe: str | None) -> Params:
+    """Makes a recipe the current params; without one, the current params stay.
+
+    Raises:
+        ValueError: It is missing, or a key of it is wrong.
+    """
+    from pipelines.params import load_params
+
+    chosen = Path(recipe) if recipe else PARAMS
+    params = load_params(chosen)
+    if chosen.read_bytes() != PARAMS.read_bytes():
+        from pipelines.outputs import whole_file
+
+        with whole_file(PARAMS) as partial:
+            shutil.copyfile(chosen, partial)
+        say(f"recipe: {chosen} is now params.yaml")
+    else:
+        say(f"recipe: params.yaml is {params.name}")
+    return params
+
+
+@task(cache_policy=NO_CACHE)
+def check_places(params: Params) -> None:
+    """Finds out before hours of work, not after them, whether the results can be kept.
+
+    Raises:
+        ValueError: A folder cannot be written, or the tracking server does not answer.
+    """
+    from pipelines import tracking
+    from pipelines.outputs import whole_file
+
+    for folder in ("artifacts", "reports"):
+        with whole_file(ROOT / folder / params.name / ".writable") as partial:
+            partial.touch()
+        (ROOT / folder / params.name / ".writable").unlink()
+    tracking.connect()
+
+
+@task(cache_policy=NO_CACHE)
+def bring(data: str, params: Params) -> None:
+    """Copies a dataset's folder to `data/FOLDER`, whole or not at all; one that is there, and the same, stays.
+
+    Raises:
+        ValueError: It is no folder, or empty.
+    """
+    from pipelines.outputs import whole_folder
+
+    source, target = Path(data), ROOT / "data" / params.dataset.folder
+    if not source.is_dir() or not any(source.iterdir()):
+        raise ValueError(f"DATA={data} is {'empty' if source.is_dir() else 'not a folder'}")
+    if target.is_dir() and same_tree(source, target):
+        say(f"data: {target.relative_to(ROOT)} is the same as {data} already")
+        return
+    with whole_folder(target) as partial:
+        shutil.copytree(source, partial, dirs_exist_ok=True)
+    say(f"data: {data} is now {target.relative_to(ROOT)}")
+
+
+def same_tree(one: Path, other: Path) -> bool:
+    """The same files with the same bytes."""
+    names = [sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file()) for root in (one, other)]
+    return names[0] == names[1] and all(filecmp.cmp(one / name, other / name, shallow=False) for name in names[0])
+
+
+@task(cache_policy=NO_CACHE)
+def version_data() -> str:
+    """Lets DVC hash `data/`, and says whether that is the committed version.
+
+    Raises:
+        ValueError: There is no data.
+    """
+    from pipelines.lineage import committed_data_version, data_version
+
+    if not (ROOT / "data").is_dir() or not any((ROOT / "data").iterdir()):
+        raise ValueError("data/ is empty: `make data` draws faces, `make retrain DATA=FOLDER` brings a dataset")
+    stream(["dvc", "add", "--quiet", "data"])
+    version = data_version()
+    known = committed_data_version()
+    say(f"data: version {version}, " + ("as committed in data.dvc" if version == known else "new: data.dvc has changed"))
+    return version
+
+
+@task(cache_policy=NO_CACHE, task_run_name="{stage}")
+def run_stage(stage: str) -> None:
+    """Brings one DVC stage up to date."""
+    stream(["dvc", "repro", "--single-item", stage])
+
+
+@task(cache_policy=NO_CACHE)
+def register(params: Params) -> Registered:
+    """Completes the MLflow run, and makes the model a version of the registered one."""
+    from pipelines.register import register as register_model
+
+    made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
+    registered = register_model(params, made / "model", reports, made / "annotations" / "card.html")
+    say(f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}")
+    return registered
+
+
+@task(cache_policy=NO_CACHE)
+def promote(params: Params, registered: Registered) -> Decision:
+    """Makes the version champion, if it is shown to be better on the same test faces."""
+    from pipelines.promotion import promote as promote_version
+
+    crops, errors = ROOT / "artifacts" / params.name / "crops", ROOT / "reports" / params.name / "errors.parquet"
+    decision = promote_version(params, registered, crops, errors)
+    say(f"promote: {type(decision).__name__.lower()}: {decision.reason}")
+    return decision
+
+
+@task(cache_policy=NO_CACHE)
+def summarise(params: Params, version: str, registered: Registered, decision: Decision) -> Summary:
+    """The numbers of this run, in a table and in an artifact of the flow run."""
+    from pipelines import tracking
+
+    client = tracking.connect()
+    metrics = json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))
+    aliases = tracking.Registry(client, registered.model).aliases()
+    summary = Summary(
+        metrics=metrics,
+        faces_per_s=tracking.Run(client, registered.key, params.name).metric("faces_per_s"),
+        data_version=version,
+        run=registered.run,
+        model=registered.model,
+        version=registered.version,
+        aliases=tuple(sorted(alias for alias, number in aliases.items() if number == registered.version)),
+        decision=type(decision).__name__.lower(),
+        reason=decision.reason,
+        report=f"reports/{params.name}/report.html",
+    )
+    create_markdown_artifact(key="retrain", markdown=markdown(summary), description=f"{params.name}: {summary.decision}")
+    return summary
+
+
+@flow(name="retrain")
+def retrain(recipe: str | None = None, data: str | None = None) -> dict:
+    """Versions the data, brings every stage up to date, registers the model and decides about it.
+
+    Args:
+        recipe: A complete params file to make the current one; None keeps params.yaml.
+        data: A folder to bring into `data/`; None takes what is there.
+    """
+    params = use_recipe(recipe)
+    check_places(params)
+    if data:
+        bring(data, params)
+    version = version_data()
+    for stage in STAGES:
+        run_stage(stage)
+    registered = register(params)
+    decision = promote(params, registered)
+    return asdict(summarise(params, version, registered, decision))
+
+
+def main(recipe: str | None = None, data: str | None = None) -> None:
+    """Retrains by RECIPE (default: the current params.yaml), on the dataset in DATA (default: what data/ holds)."""
+    os.chdir(ROOT)
+    try:
+        show(Summary(**retrain(recipe, data)))
+    except ValueError as error:
+        raise SystemExit(f"retrain: {error}") from None
+
+
+if __name__ == "__main__":
+    typer.run(main)

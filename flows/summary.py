@@ -1,0 +1,85 @@
+"""What a flow run ends with: the numbers, where they are, and what to try next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One finished run.
+
+    Attributes:
+        metrics: As in metrics.json; fractions.
+        faces_per_s: Of training, over all workers; None if the model came out of the cache.
+        data_version: DVC's hash of `data/`.
+        run: MLflow's id.
+        model: Name of the registered model.
+        version: Its version.
+        aliases: That point to the version.
+        decision: "promote" or "keep".
+        reason: For it.
+        report: Path of the page.
+    """
+
+    metrics: dict
+    faces_per_s: float | None
+    data_version: str
+    run: str
+    model: str
+    version: str
+    aliases: tuple[str, ...]
+    decision: str
+    reason: str
+    report: str
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Name and value of everything that is worth a line."""
+        protocol = self.metrics["protocol"]
+        return [
+            ("NME", self._with_interval("nme", "{:.2%}")),
+            (f"FR@{protocol['failure_threshold']:.0%}", self._with_interval("failure_rate", "{:.2%}")),
+            (f"AUC@{protocol['auc_threshold']:.0%}", self._with_interval("auc", "{:.3f}")),
+            ("test faces", f"{self.metrics['num_faces']}, {protocol['name']} ({protocol['hash']})"),
+            ("faces/s", "not trained here" if self.faces_per_s is None else f"{self.faces_per_s:.0f} in training"),
+            ("data version", self.data_version),
+            ("run", self.run),
+            ("model", f"{self.model} version {self.version}" + "".join(f" @{alias}" for alias in self.aliases)),
+            ("decision", f"{self.decision}: {self.reason}"),
+            ("report", self.report),
+        ]
+
+    def _with_interval(self, name: str, form: str) -> str:
+        low, high = self.metrics[f"{name}_interval"]
+        return f"{form.format(self.metrics[name])} (95% interval {form.format(low)} to {form.format(high)})"
+
+    def next_commands(self) -> list[tuple[str, str]]:
+        """What to try next, and what it does."""
+        return [
+            ("make pages", "MLflow's and Prefect's pages: curves, versions, flow runs"),
+            ("make exp SET=train.lr=0.001", "one parameter changed, compared by dvc exp show"),
+            ("make retrain RECIPE=recipes/300w_small.yaml DATA=FOLDER", "the same on real photographs"),
+        ]
+
+
+def show(summary: Summary) -> None:
+    """Prints the table; fits 80 columns."""
+    console = Console(width=80, highlight=False)
+    table = Table(show_header=False, title=f"{summary.model}", title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in summary.rows():
+        table.add_row(name, value)
+    console.print(table)
+    console.print("Next:")
+    for command, what in summary.next_commands():
+        console.print(f"  {command}\n      {what}", soft_wrap=True)
+
+
+def markdown(summary: Summary) -> str:
+    """The same for the flow run's page."""
+    rows = "\n".join(f"| {name} | {value} |" for name, value in summary.rows())
+    return f"# {summary.model}: {summary.decision}\n\n|  |  |\n| --- | --- |\n{rows}\n"

@@ -1,0 +1,214 @@
+"""Ingest: files of a public dataset -> annotations.parquet, rejected.parquet and a dataset card.
+
+Reads `data/NAME/`. Every record of the dataset ends in exactly one of the two tables. Landmarks outside the picture are
+kept and flagged, never moved. Rows are in the reader's order, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import ray.data
+
+from components import images
+from components.datasets import DATASETS, Record
+from components.samples import Annotation, Box
+from components.schemes import SCHEMES, Scheme
+from pipelines import cluster, command
+from pipelines.card import write_card
+from pipelines.outputs import whole_folder
+from pipelines.params import Params, load_params
+from pipelines.progress import Progress
+from pipelines.tables import face_fields, write_table
+
+ANNOTATIONS, REJECTED, CARD = "annotations.parquet", "rejected.parquet", "card.html"
+RECORDS_PER_TASK = 64
+REJECTED_SCHEMA = pa.schema([("face", pa.string()), ("image", pa.string()), ("reason", pa.string())])
+
+
+def annotation_schema(num_landmarks: int) -> pa.Schema:
+    """Columns of annotations.parquet, but for the split."""
+    return pa.schema(
+        [
+            *face_fields(num_landmarks),
+            ("width", pa.int32()),
+            ("height", pa.int32()),
+            ("visible", pa.list_(pa.bool_(), num_landmarks)),
+            ("inside", pa.list_(pa.bool_(), num_landmarks)),
+            ("box", pa.list_(pa.float32())),  # not of fixed size: Parquet does not bring back a null among those
+            ("split", pa.string()),
+        ]
+    )
+
+
+def examine(records: pa.Table, folder: str, params: Params) -> pa.Table:
+    """Reads records (columns face, where, text) of a dataset and their pictures.
+
+    Returns:
+        A row per record: the columns of `annotation_schema`, and `reason`, null where nothing is wrong.
+    """
+    scheme = SCHEMES[params.dataset.scheme]
+    rows = [_examine(Record(**row), Path(folder), scheme, params) for row in records.to_pylist()]
+    schema = annotation_schema(scheme.num_landmarks).append(pa.field("reason", pa.string()))
+    return pa.Table.from_pylist(rows, schema)
+
+
+def _examine(record: Record, folder: Path, scheme: Scheme, params: Params) -> dict:
+    image = record.where
+    try:
+        annotation = DATASETS[params.dataset.reader].parse(folder, scheme, record)
+        image = annotation.image
+        height, width = images.read(folder, image).shape[:2]
+        inside = inside_picture(annotation.landmarks, width, height)
+        check(annotation, inside, params)
+    except ValueError as error:
+        return {"face": record.face, "image": image, "reason": str(error)}
+    return {
+        "face": annotation.face,
+        "image": annotation.image,
+        "subject": annotation.subject,
+        "subsets": list(annotation.subsets),
+        "landmarks": annotation.landmarks.ravel(),
+        "width": width,
+        "height": height,
+        "visible": annotation.visible,
+        "inside": inside,
+        "box": annotation.box,
+        "split": annotation.split,
+    }
+
+
+def inside_picture(landmarks: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(K, 2), (x, y), image px -> (K,) bool: on the picture, whose edges are at -0.5 and side - 0.5."""
+    return np.all((landmarks >= -0.5) & (landmarks < np.array([width, height]) - 0.5), axis=1)
+
+
+def check(annotation: Annotation, inside: np.ndarray, params: Params) -> None:
+    """Refuses a face that nothing can be learnt from, or measured on.
+
+    Raises:
+        ValueError: With the reason.
+    """
+    if not np.isfinite(annotation.landmarks).all():
+        raise ValueError(f"{annotation.face}: {np.isnan(annotation.landmarks).any(1).sum()} landmarks are NaN or infinite")
+    annotated = params.preprocess.box == "annotated"
+    if annotated and annotation.box is None:
+        raise ValueError(f"{annotation.face}: has no annotated box; preprocess.box: landmarks makes one")
+    box = annotation.box if annotated and annotation.box else Box.around(annotation.landmarks)
+    if not (box.width > 0 and box.height > 0):
+        raise ValueError(f"{annotation.face}: box without area")
+    if inside.mean() < params.ingest.min_inside:
+        raise ValueError(f"{annotation.face}: only {inside.sum()} of {len(inside)} landmarks are inside the picture")
+
+
+def assign_splits(subjects: Sequence[str], given: Sequence[str | None], val_share: float, test_share: float) -> list[str]:
+    """The split of each face: the benchmark's own test faces where it has any, else by a hash of the subject.
+
+    A hash, so that a face stays where it is when others come or go; of the subject, so that no person or photo is in two.
+    """
+    if "test" in given:
+        test_share = 0.0
+    share = {subject: _hash_share(subject) for subject in set(subjects)}
+    return [
+        own if own == "test" else _held_out(share[subject], val_share, test_share)
+        for subject, own in zip(subjects, given, strict=True)
+    ]
+
+
+def _hash_share(subject: str) -> float:
+    return int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8], "big") / 2**64
+
+
+def _held_out(share: float, val_share: float, test_share: float) -> str:
+    return "test" if share < test_share else "val" if share < test_share + val_share else "train"
+
+
+def split_rows(examined: pa.Table, params: Params) -> tuple[pa.Table, pa.Table]:
+    """Examined rows -> annotations with splits, and rejected rows. A face that occurs twice is rejected the second time.
+
+    Raises:
+        ValueError: No face is left for one of the splits; says why faces were rejected.
+    """
+    examined = _reject_repeats(examined)
+    bad = pc.is_valid(examined.column("reason"))
+    rejected = examined.filter(bad).select(REJECTED_SCHEMA.names).cast(REJECTED_SCHEMA)
+    good = examined.filter(pc.invert(bad)).drop_columns("reason")
+    splits = assign_splits(
+        good.column("subject").to_pylist(), good.column("split").to_pylist(), params.ingest.val_share, params.ingest.test_share
+    )
+    annotations = good.set_column(good.schema.get_field_index("split"), "split", pa.array(splits, pa.string()))
+    missing = {"train", "val", "test"} - set(splits)
+    if missing:
+        first = f"; the first of {len(rejected)} rejected: {rejected.column('reason')[0]}" if len(rejected) else ""
+        raise ValueError(f"{len(good)} good faces leave none for {', '.join(sorted(missing))}{first}")
+    return annotations, rejected
+
+
+def _reject_repeats(examined: pa.Table) -> pa.Table:
+    faces = examined.column("face").to_pylist()
+    seen: set[str] = set()
+    repeated = np.array([face in seen or bool(seen.add(face)) for face in faces], bool)  # type: ignore[func-returns-value]
+    reason = pc.if_else(
+        pc.and_(pa.array(repeated), pc.is_null(examined.column("reason"))),
+        pc.binary_join_element_wise(examined.column("face"), "occurs twice", ": "),
+        examined.column("reason"),
+    )
+    return examined.set_column(examined.schema.get_field_index("reason"), "reason", reason)
+
+
+def ingest(data: Path, params: Params, out: Path) -> None:
+    """Runs the stage: `data/FOLDER` -> `out`, a folder.
+
+    Raises:
+        ValueError: The folder holds nothing that the reader knows, or a split would be empty.
+    """
+    folder = data / params.dataset.folder
+    scheme = SCHEMES[params.dataset.scheme]
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is missing: `make data` draws faces, `make retrain DATA=...` brings a dataset")
+    records = DATASETS[params.dataset.reader].records(folder, scheme)
+    print(f"ingest: {len(records)} records in {folder}", flush=True)
+    with whole_folder(out) as partial:
+        with cluster.connected():
+            examined = pa.concat_tables(_examined(records, folder, params))
+        annotations, rejected = split_rows(examined, params)
+        assert len(annotations) + len(rejected) == len(records)
+        write_table(annotations, partial / ANNOTATIONS)
+        write_table(rejected, partial / REJECTED)
+        write_card(partial / CARD, params.dataset.folder, annotations, rejected, folder, scheme)
+    _say(annotations, rejected, out)
+
+
+def _examined(records: list[Record], folder: Path, params: Params) -> Iterator[pa.Table]:
+    """Tables of examined rows, in the records' order."""
+    table = pa.table({name: [getattr(record, name) for record in records] for name in Record._fields})
+    blocks = [table.slice(start, RECORDS_PER_TASK) for start in range(0, len(table), RECORDS_PER_TASK)]
+    rows = ray.data.from_arrow(blocks).map_batches(
+        examine, batch_size=None, batch_format="pyarrow", fn_kwargs={"folder": str(folder.resolve()), "params": params}
+    )
+    progress = Progress("ingest", len(records), "faces")
+    for block in rows.iter_batches(batch_size=None, batch_format="pyarrow"):
+        progress.advance(len(block))
+        yield block
+
+
+def _say(annotations: pa.Table, rejected: pa.Table, out: Path) -> None:
+    splits = annotations.column("split").to_pylist()
+    counts = ", ".join(f"{splits.count(split)} {split}" for split in ("train", "val", "test"))
+    print(f"ingest: {len(annotations)} faces ({counts}), {len(rejected)} rejected; card: {out / CARD}")
+    for reason in rejected.column("reason").to_pylist()[:5]:
+        print(f"ingest: rejected: {reason}")
+
+
+def main(data: Path, out: Path, params: Path = Path("params.yaml")) -> None:
+    """Reads the dataset under DATA that the params name; writes tables and card to OUT."""
+    ingest(data, load_params(params), out)
+
+
+if __name__ == "__main__":
+    command.run(main)

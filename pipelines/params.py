@@ -1,0 +1,233 @@
+"""The keys of `params.yaml` and of every recipe. Whatever decides a result has no default here: it stands there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.augment import Augment
+from components.codecs import CODECS, Codec
+from components.datasets import DATASETS
+from components.losses import HEATMAP_LOSSES
+from components.metrics import PROTOCOLS
+from components.model import ModelConfig, build, check_known
+from components.networks import NETWORKS, Network
+from components.schemes import SCHEMES
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+def _known(registry: dict, kind: str) -> AfterValidator:
+    return AfterValidator(lambda name: check_known(registry, kind, name))
+
+
+class Section(BaseModel):
+    """A part of the params; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class DatasetParams(Section):
+    reader: Annotated[str, _known(DATASETS, "dataset reader")]
+    """Key in `components.datasets.DATASETS`."""
+    folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    """Name of the folder under `data/`."""
+    scheme: Annotated[str, _known(SCHEMES, "scheme")]
+    """Key in `components.schemes.SCHEMES`."""
+
+    @model_validator(mode="after")
+    def _scheme_fits(self) -> DatasetParams:
+        DATASETS[self.reader].scheme(self.scheme)
+        return self
+
+
+class IngestParams(Section):
+    val_share: Annotated[float, Field(gt=0, lt=0.5)]
+    """Share of the subjects held out for choosing the checkpoint, by a hash of their ids."""
+    test_share: Annotated[float, Field(gt=0, lt=0.5)]
+    """The same for testing; used only where the benchmark has no test faces of its own."""
+    min_inside: Share
+    """A face with a smaller share of its landmarks inside the picture is rejected."""
+
+
+class PreprocessParams(Section):
+    box: Literal["landmarks", "annotated"]
+    """The tight box of the landmarks, or the dataset's own."""
+    crop: Count
+    """Side of the network's input, px."""
+    expand: Positive
+    """Side of the crop, in longer sides of the box."""
+    margin: Annotated[float, Field(ge=1)]
+    """Side of the stored crop, in crops: room for augmentation."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)]
+    """Of the stored crops."""
+    faces_per_shard: Count
+    """Rows per Parquet file."""
+
+    @property
+    def stored(self) -> int:
+        """Side of the stored crop, px; of the crop's parity, so that both have the same centre on the grid."""
+        extra = round(self.crop * (self.margin - 1) / 2)
+        return self.crop + 2 * extra
+
+
+class AugmentParams(Section):
+    flip: Share
+    """Share of mirrored views."""
+    rotate_deg: Annotated[float, Field(ge=0, le=180)]
+    """Largest turn to either side, degrees."""
+    scale: Annotated[float, Field(ge=0)]
+    """Largest relative change of size."""
+    shift: Annotated[float, Field(ge=0)]
+    """Largest shift along each axis, in crops."""
+    colour: Annotated[float, Field(ge=0)]
+    """Largest relative change of contrast, brightness and channels."""
+    blur: Share
+    """Share of blurred views."""
+    occlude: Share
+    """Share of views with a rectangle over them."""
+
+
+class LossParams(Section):
+    heatmap: Annotated[str, _known(HEATMAP_LOSSES, "heatmap loss")]
+    """Key in `components.losses.HEATMAP_LOSSES`."""
+    decimal_weight: Annotated[float, Field(ge=0)]
+    """Weight of the decimal map's loss beside the heatmap's 1; of use to codecs that have one."""
+
+
+class TrainParams(Section):
+    seed: int
+    """Of the weights, the order of faces and the augmentation."""
+    epochs: Count
+    """Passes over the training faces."""
+    batch_size: Count
+    """Faces per step, over all workers."""
+    lr: Positive
+    """Highest learning rate of AdamW; cosine down to 0."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    """Of AdamW."""
+    warmup: Share
+    """Share of the steps in which the rate rises from 0."""
+    clip_norm: Positive
+    """Gradients are scaled down to this norm."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
+    """Decay per step of the averaged weights, which are the ones that are kept."""
+    evaluations: Count
+    """How often, evenly spread, validation faces are measured and a checkpoint is written."""
+    precision: Literal["float32", "bfloat16"]
+    """Of the network's arithmetic; weights and losses stay float32."""
+    channels_last: bool
+    """Memory layout of the network."""
+    compile: bool
+    """Compile the network; pays on a GPU."""
+    num_workers: Annotated[int, Field(ge=0)]
+    """Ray Train workers; 0 trains in this one process, without Ray."""
+    use_gpu: bool
+    """One GPU per worker (NCCL), else CPUs (gloo)."""
+    max_failures: Annotated[int, Field(ge=0)]
+    """How many lost workers a training survives."""
+
+
+class EvaluateParams(Section):
+    protocol: Annotated[str, _known(PROTOCOLS, "protocol")]
+    """Key in `components.metrics.PROTOCOLS`."""
+
+
+class PromotionParams(Section):
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    """A challenger is promoted if, at this confidence, its NME on the same faces is below the champion's."""
+
+
+class Params(Section):
+    """A whole `params.yaml`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+    """Of the recipe: `artifacts/NAME`, `reports/NAME`, registered model `heatmark-NAME`."""
+    dataset: DatasetParams
+    ingest: IngestParams
+    preprocess: PreprocessParams
+    augment: AugmentParams
+    codec: dict[str, Any]
+    """`name`, a key in `components.codecs.CODECS`, and its fields, except the crop."""
+    network: dict[str, Any]
+    """`name`, a key in `components.networks.NETWORKS`, and its fields."""
+    loss: LossParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    promotion: PromotionParams
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Params:
+        self.model()
+        views = self.views()
+        if views.reach > self.preprocess.margin + 1e-9:
+            raise ValueError(
+                f"augment reaches {views.reach:.2f} crops, but preprocess.margin is {self.preprocess.margin}: "
+                f"raise it to {views.reach:.2f}, or augment less"
+            )
+        if PROTOCOLS[self.evaluate.protocol].box != self.preprocess.box:
+            raise ValueError(f"protocol {self.evaluate.protocol!r} takes another box than preprocess.box {self.preprocess.box!r}")
+        if self.train.num_workers and self.train.batch_size % self.train.num_workers:
+            raise ValueError(f"train.batch_size {self.train.batch_size} does not divide by {self.train.num_workers} workers")
+        return self
+
+    def views(self) -> Augment:
+        """The augmentation."""
+        return Augment(**self.augment.model_dump())
+
+    def model(self) -> ModelConfig:
+        """The model.
+
+        Raises:
+            ValueError: Unknown or missing names or fields, or parts that do not fit together.
+        """
+        codec: Codec = build(CODECS, "codec", {**_named(self.codec, "codec"), "crop": self.preprocess.crop})
+        network: Network = build(NETWORKS, "network", _named(self.network, "network"))
+        scheme = SCHEMES[self.dataset.scheme]
+        config = ModelConfig(scheme, codec, network, self.loss.heatmap, self.preprocess.expand, self.preprocess.box)
+        if network.stride != codec.stride:
+            raise ValueError(f"network {self.network['name']!r} has stride {network.stride}, codec.stride is {codec.stride}")
+        return config
+
+
+def _named(fields: dict[str, Any], kind: str) -> dict[str, Any]:
+    if "name" not in fields:
+        raise ValueError(f"{kind}.name is missing")
+    return fields
+
+
+def load_params(path: Path | str = "params.yaml") -> Params:
+    """Reads and checks a params file.
+
+    Raises:
+        ValueError: Missing, not YAML, or a key that is unknown, missing or out of range; one line for each.
+    """
+    try:
+        fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not YAML: {error}") from error
+    try:
+        return Params.model_validate(fields)
+    except ValidationError as error:
+        lines = [_sentence(problem) for problem in error.errors(include_url=False)]
+        raise ValueError(f"{path}: " + "; ".join(lines)) from error
+
+
+def _sentence(problem: Any) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        section: Any = Params
+        for part in problem["loc"][:-1]:
+            section = section.model_fields[part].annotation
+        return f"unknown key {place!r}; known: {', '.join(sorted(section.model_fields))}"
+    if problem["type"] == "missing":
+        return f"missing key {place!r}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

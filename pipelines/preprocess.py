@@ -1,0 +1,120 @@
+"""Preprocess: annotations and pictures -> Parquet shards of crops with room for augmentation around each face.
+
+Reads annotations.parquet and `data/NAME/`. Every annotation becomes one row, in the same order within its split. Shards
+are cut by row number, so that their names and bytes do not depend on how many workers ran. Pixels are JPEG in
+uncompressed columns: compressing them again gains nothing, and plain pyarrow and pandas read them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import ray.data
+
+from components import images
+from components.crops import crop_face
+from components.samples import Box
+from pipelines import cluster, command
+from pipelines.ingest import ANNOTATIONS
+from pipelines.outputs import whole_folder
+from pipelines.params import Params, load_params
+from pipelines.progress import Progress
+from pipelines.tables import face_fields, from_column, read_table, to_column
+
+SPLITS = ("train", "val", "test")
+
+
+def crop_schema(num_landmarks: int) -> pa.Schema:
+    """Columns of a shard; `landmarks` in image px, `crop_landmarks` in px of the stored crop."""
+    return pa.schema(
+        [
+            *face_fields(num_landmarks),
+            ("box", pa.list_(pa.float32(), 4)),
+            ("pixels", pa.binary()),
+            ("crop_landmarks", pa.list_(pa.float32(), 2 * num_landmarks)),
+            ("affine", pa.list_(pa.float64(), 6)),
+        ]
+    )
+
+
+def plan_shards(counts: dict[str, int], faces_per_shard: int) -> list[dict]:
+    """split, first row, last row (exclusive) and file name of every shard, for so many faces per split."""
+    shards = []
+    for split, count in counts.items():
+        num_shards = -(-count // faces_per_shard)
+        for i in range(num_shards):
+            first, last = i * faces_per_shard, min((i + 1) * faces_per_shard, count)
+            name = f"{split}-{i:05d}-of-{num_shards:05d}.parquet"
+            shards.append({"split": split, "first": first, "last": last, "name": name})
+    return shards
+
+
+def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params) -> int:
+    """Cuts the faces of some annotations and writes them as one shard; returns how many.
+
+    Raises:
+        ValueError: A picture cannot be read any more.
+    """
+    num_landmarks = annotations.schema.field("landmarks").type.list_size // 2
+    landmarks = from_column(annotations, "landmarks", num_landmarks, 2)
+    boxes = _boxes(annotations, landmarks, params.preprocess.box)
+    sizes = params.preprocess
+    names = annotations.column("image").to_pylist()
+    crops = [
+        crop_face(images.read(folder, name), Box(*box), marks, sizes.stored, sizes.expand * sizes.stored / sizes.crop)
+        for name, box, marks in zip(names, boxes, landmarks, strict=True)
+    ]
+    schema = crop_schema(num_landmarks)
+    columns = {name: annotations.column(name) for name in ("face", "image", "subject", "subsets", "landmarks")}
+    columns["box"] = to_column(boxes, schema.field("box").type)
+    columns["pixels"] = pa.array([images.encode_jpeg(crop.pixels, sizes.jpeg_quality) for crop in crops], pa.binary())
+    columns["crop_landmarks"] = to_column(np.stack([c.landmarks for c in crops]), schema.field("crop_landmarks").type)
+    columns["affine"] = to_column(np.stack([c.affine for c in crops]), schema.field("affine").type)
+    pq.write_table(pa.table(columns, schema), path, compression="none", use_dictionary=False)
+    return len(crops)
+
+
+def _boxes(annotations: pa.Table, landmarks: np.ndarray, source: str) -> np.ndarray:
+    """(N, 4) float32, image px; the tight boxes of the landmarks (N, K, 2), or the dataset's own."""
+    if source == "annotated":
+        return from_column(annotations, "box", 4)
+    return np.concatenate([landmarks.min(axis=1), landmarks.max(axis=1)], axis=1)
+
+
+def preprocess(annotations: Path, data: Path, params: Params, out: Path) -> None:
+    """Runs the stage: a folder with annotations.parquet and `data/FOLDER` -> `out`, a folder of shards.
+
+    Raises:
+        ValueError: The annotations are missing, or a picture cannot be read any more.
+    """
+    table = read_table(annotations / ANNOTATIONS)
+    folder = (data / params.dataset.folder).resolve()
+    rows = {split: table.filter(pc.equal(table.column("split"), split)) for split in SPLITS}
+    shards = plan_shards({split: len(rows[split]) for split in SPLITS}, params.preprocess.faces_per_shard)
+    with whole_folder(out) as partial, cluster.connected():
+        target = partial.resolve()
+
+        def cut_shard(shard: dict) -> dict:
+            annotations = ray.get(references[shard["split"]]).slice(shard["first"], shard["last"] - shard["first"])
+            return {"faces": write_shard(annotations, folder, target / shard["name"], params)}
+
+        references = {split: ray.put(split_rows) for split, split_rows in rows.items()}
+        progress = Progress("preprocess", len(table), "faces")
+        blocks = ray.data.from_items(shards, override_num_blocks=len(shards)).map(cut_shard)
+        for block in blocks.iter_batches(batch_size=None, batch_format="numpy"):
+            progress.advance(int(block["faces"].sum()))
+        assert progress.done == len(table)
+    print(f"preprocess: {len(table)} faces in {len(shards)} shards of {params.preprocess.stored} px crops: {out}")
+
+
+def main(annotations: Path, data: Path, out: Path, params: Path = Path("params.yaml")) -> None:
+    """Cuts the faces in ANNOTATIONS, whose pictures lie under DATA, into shards in OUT."""
+    preprocess(annotations, data, load_params(params), out)
+
+
+if __name__ == "__main__":
+    command.run(main)

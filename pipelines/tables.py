@@ -1,0 +1,55 @@
+"""The Arrow form of faces: fixed-size lists, which plain pyarrow and pandas read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.outputs import whole_file
+
+Fields = list[tuple[str, pa.DataType]]
+
+
+def face_fields(num_landmarks: int) -> Fields:
+    """Who a face is and where its landmarks are; the columns that every table of faces has."""
+    return [
+        ("face", pa.string()),
+        ("image", pa.string()),
+        ("subject", pa.string()),
+        ("subsets", pa.list_(pa.string())),
+        ("landmarks", pa.list_(pa.float32(), 2 * num_landmarks)),
+    ]
+
+
+def to_column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """(N, ...) -> one fixed-size list per row, of the given type; row-major."""
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1), kind.value_type)
+    return pa.FixedSizeListArray.from_arrays(flat, type=kind)
+
+
+def from_column(table: pa.Table, name: str, *shape: int) -> np.ndarray:
+    """A fixed-size list column -> (N, *shape); a copy."""
+    column = table.column(name).combine_chunks()
+    flat = column.flatten() if isinstance(column, pa.FixedSizeListArray) else pa.concat_arrays(column.chunks).flatten()
+    return flat.to_numpy(zero_copy_only=False).reshape(len(table), *shape).copy()
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Writes Parquet, whole or not at all."""
+    with whole_file(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
+
+
+def read_table(path: Path) -> pa.Table:
+    """Reads Parquet.
+
+    Raises:
+        ValueError: Missing or not Parquet.
+    """
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,0 +1,277 @@
+"""Train: crops -> a model, the best checkpoint on the validation faces, and its curves.
+
+Reads a folder of shards. Writes the model's folder and curves.csv; keeps checkpoints under `runs/KEY/`, outside any
+output, where KEY hashes everything that decides the result: a training that was killed goes on from its last checkpoint
+by the same command, in the same MLflow run, and a changed parameter never finds stale weights.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from components.augment import NO_AUGMENT
+from components.model import LandmarkModel
+from pipelines import cluster, command, tracking
+from pipelines.batches import Batch, BatchMaker, load_crops, local_batches, ray_batches
+from pipelines.environment import RUNS, storage
+from pipelines.lineage import data_version, git_commit, training_key
+from pipelines.loop import Plan, State, fit
+from pipelines.outputs import whole_file, whole_folder
+from pipelines.params import Params, load_params
+
+CHECKPOINT, TRAINING = "state.pt", "training.json"
+COLUMNS = ["step", "epoch", "loss", "val_nme", "lr"]
+Metrics = dict[str, float]
+
+
+def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:
+    """The maker of one worker's batches."""
+    config = params.model()
+    return BatchMaker(config.codec, params.views(), config.scheme, params.train.seed, params.train.batch_size, rank, world)
+
+
+def validation_batch(params: Params, faces: pa.Table, rank: int, world: int) -> Batch:
+    """One worker's share of the validation faces, not augmented."""
+    mine = faces.take(pa.array(np.arange(rank, len(faces), world)))
+    config = params.model()
+    return BatchMaker(config.codec, NO_AUGMENT, config.scheme, 0, 1).plain(mine)
+
+
+def save_state(state: State, path: Path) -> None:
+    with whole_file(path) as partial:
+        torch.save(state, partial)
+
+
+def load_state(path: Path) -> State:
+    """Only tensors and plain values: a checkpoint cannot run code."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+class LocalWorker:
+    """The loop in this process, without Ray; implements `loop.Worker`."""
+
+    rank, world = 0, 1
+
+    def __init__(self, params: Params, crops: Path, folder: Path, on_metrics: Callable[[Metrics], None]) -> None:
+        self.device = torch.device("cuda" if params.train.use_gpu else "cpu")
+        self.params, self.folder, self.on_metrics = params, folder, on_metrics
+        self.train, self.val = load_crops(crops, "train"), load_crops(crops, "val")
+
+    def batches(self, first: int, last: int) -> Iterator[Batch]:
+        return local_batches(batch_maker(self.params, 0, 1), self.train, first, last)
+
+    def validation(self) -> Batch:
+        return validation_batch(self.params, self.val, 0, 1)
+
+    def load(self) -> State | None:
+        path = self.folder / CHECKPOINT
+        return load_state(path) if path.exists() else None
+
+    def report(self, metrics: Metrics, state: State) -> None:
+        save_state(state, self.folder / CHECKPOINT)
+        self.on_metrics(metrics)
+
+
+class RayWorker:
+    """One Ray Train worker; implements `loop.Worker`."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        import ray.train
+        import ray.train.torch
+
+        context = ray.train.get_context()
+        self.rank, self.world = context.get_world_rank(), context.get_world_size()
+        self.device = ray.train.torch.get_device()
+        self.params, self.references, self.metrics = config["params"], config["references"], config["metrics"]
+
+    def batches(self, first: int, last: int) -> Iterator[Batch]:
+        cluster.quiet()
+        return ray_batches(batch_maker(self.params, self.rank, self.world), self.references["train"], first, last)
+
+    def validation(self) -> Batch:
+        import ray
+
+        return validation_batch(self.params, ray.get(self.references["val"]), self.rank, self.world)
+
+    def load(self) -> State | None:
+        import ray.train
+
+        checkpoint = ray.train.get_checkpoint()
+        if checkpoint is None:
+            return None
+        with checkpoint.as_directory() as folder:
+            return load_state(Path(folder) / CHECKPOINT)
+
+    def report(self, metrics: Metrics, state: State) -> None:
+        import ray.train
+
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = None
+            if self.rank == 0:
+                save_state(state, Path(folder) / CHECKPOINT)
+                checkpoint = ray.train.Checkpoint.from_directory(folder)
+            # Every worker must call this; it waits for all of them.
+            ray.train.report(metrics, checkpoint=checkpoint, checkpoint_dir_name=f"step_{state['step']:08d}")
+        if self.rank == 0:
+            self.metrics.put(metrics)
+
+
+def train_worker(config: dict[str, Any]) -> None:
+    """What each Ray Train worker runs."""
+    params: Params = config["params"]
+    fit(params, config["plan"], RayWorker(config))
+
+
+def scaling(params: Params):
+    """Ray Train's ScalingConfig, by parameters alone: so many workers, with a GPU each or a CPU each."""
+    from ray.train import ScalingConfig
+
+    return ScalingConfig(num_workers=params.train.num_workers, use_gpu=params.train.use_gpu)
+
+
+def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: Callable[[Metrics], None]) -> State:
+    """Trains on Ray Train; a lost worker is replaced, and all go on from the last checkpoint.
+
+    Raises:
+        ValueError: Workers were lost more than `max_failures` times, or the training itself failed.
+    """
+    import ray
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train.v2.api.exceptions import TrainingFailedError
+    from ray.util.queue import Queue
+
+    with cluster.connected(params.train.num_workers):
+        metrics = Queue(actor_options={"num_cpus": 0})
+        references = {split: ray.put(load_crops(crops, split)) for split in ("train", "val")}
+        trainer = TorchTrainer(
+            train_worker,
+            train_loop_config={"params": params, "plan": plan, "references": references, "metrics": metrics},
+            torch_config=TorchConfig(backend="nccl" if params.train.use_gpu else "gloo"),
+            scaling_config=scaling(params),
+            # The same name in the same place is how Ray Train is told to go on.
+            run_config=RunConfig(
+                name=key,
+                storage_path=storage(),
+                failure_config=FailureConfig(max_failures=params.train.max_failures),
+                checkpoint_config=CheckpointConfig(num_to_keep=2),
+            ),
+        )
+        with listening(metrics, on_metrics):
+            try:
+                result = trainer.fit()
+            except TrainingFailedError as error:
+                raise ValueError(f"training failed: {first_cause(error)}") from error
+        assert result.checkpoint is not None
+        with result.checkpoint.as_directory() as folder:
+            return load_state(Path(folder) / CHECKPOINT)
+
+
+def first_cause(error: BaseException) -> str:
+    """The user's part of a failure in a worker: its last line."""
+    failures = getattr(error, "worker_failures", None) or {0: error}
+    return str(next(iter(failures.values()))).strip().splitlines()[-1]
+
+
+@contextmanager
+def listening(queue, on_metrics: Callable[[Metrics], None]) -> Iterator[None]:
+    """Hands what rank 0 puts into the queue to `on_metrics`, in this process, while the block runs."""
+    done = threading.Event()
+
+    def listen() -> None:
+        while not done.wait(0.5):
+            take()
+
+    def take() -> None:
+        for metrics in queue.get_nowait_batch(queue.qsize()):
+            on_metrics(metrics)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        done.set()
+        listener.join()
+        take()
+
+
+def sayer(plan: Plan, params: Params, run: tracking.Run) -> Callable[[Metrics], None]:
+    """Says and logs each evaluation, and how long the rest will take at the pace since this driver began."""
+    began, first = time.monotonic(), run_step(run)
+
+    def say(metrics: Metrics) -> None:
+        step = int(metrics["step"])
+        run.log_metrics(metrics, step)
+        left = (time.monotonic() - began) * (plan.total - step) / max(1, step - first)
+        print(
+            f"train: epoch {metrics['epoch']:.4g}/{params.train.epochs}, loss {metrics['loss']:.4g}, "
+            f"val NME {metrics['val_nme']:.2%}, {metrics['faces_per_s']:.0f} faces/s, {left:.0f} s left",
+            flush=True,
+        )
+
+    return say
+
+
+def run_step(run: tracking.Run) -> int:
+    """The last step that an earlier driver of this training logged."""
+    return int(run.metric("step") or 0)
+
+
+def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
+    """Runs the stage: a folder of shards -> `out`, the model's folder, and `curves`, a CSV file.
+
+    Raises:
+        ValueError: Shards are missing, the tracking server is away, or training failed.
+    """
+    config, key = params.model(), training_key(params, crops)
+    plan = Plan.of(params, load_crops(crops, "train").num_rows)
+    run = tracking.Run(tracking.connect(), key, params.name)
+    print(f"train: {plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}", flush=True)
+    if not run.new:
+        print("train: this training has a run already; going on from its last checkpoint, if there is one", flush=True)
+    with run.running():
+        run.log_params(params.model_dump())
+        run.set_tags({"data_version": data_version(), "git_commit": git_commit()})
+        say = sayer(plan, params, run)
+        if params.train.num_workers:
+            state = fit_with_ray(params, plan, crops, key, say)
+        else:
+            state = fit(params, plan, LocalWorker(params, crops, RUNS / key, say))
+    model = LandmarkModel(config)
+    model.network.load_state_dict(state["best"]["weights"])
+    with whole_folder(out) as partial:
+        model.save(partial)
+        (partial / TRAINING).write_text(json.dumps({"key": key, **summary(state)}, indent=1) + "\n", encoding="utf-8")
+    with whole_file(curves) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(state["history"])
+    best = state["best"]
+    print(f"train: best validation NME {best['val_nme']:.2%}, at step {best['step']} of {plan.total}: {out}")
+
+
+def summary(state: State) -> dict:
+    """What is worth keeping beside the weights; no times, so that equal trainings give equal files."""
+    return {"best_step": state["best"]["step"], "val_nme": state["best"]["val_nme"], "steps": state["step"]}
+
+
+def main(crops: Path, out: Path, curves: Path, params: Path = Path("params.yaml")) -> None:
+    """Trains on the shards in CROPS; writes the model to OUT and its curves to CURVES."""
+    train(crops, load_params(params), out, curves)
+
+
+if __name__ == "__main__":
+    command.run(main)
