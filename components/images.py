@@ -27,7 +27,9 @@ def decode(data: bytes) -> np.ndarray:
                 return np.stack([(np.asarray(picture) >> 8).astype(np.uint8)] * 3, axis=-1)
             return np.asarray(picture.convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"unreadable or truncated image: {error}".replace(" <_io.BytesIO object at", "").split(" 0x")[0]) from error
+        raise ValueError(
+            f"unreadable or truncated image: {error}".replace(" <_io.BytesIO object at", "").split(" 0x")[0]
+        ) from error
 
 
 def read(root: Path, name: str) -> np.ndarray:
@@ -63,3 +65,9 @@ def decode_own(data: bytes | np.ndarray) -> np.ndarray:
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     assert pixels is not None, "a stored crop does not decode"
     return pixels
+
+
+def side_own(data: bytes | np.ndarray) -> int:
+    """Height of a JPEG that `encode_jpeg` wrote, px; reads its header only."""
+    with Image.open(io.BytesIO(data)) as picture:
+        return picture.height

@@ -136,7 +136,9 @@ class LandmarkModel(nn.Module):
     def decode(self, outputs: dict[str, torch.Tensor]) -> Decoded:
         """Raw outputs -> landmarks (N, K, 2), crop px, and confidence (N, K)."""
         read = HEATMAP_LOSSES[self.config.heatmap_loss].read
-        return self.config.codec.decode({**outputs, "heatmap": read(outputs["heatmap"][:, -1], self.config.codec.sigma)})
+        return self.config.codec.decode(
+            {**outputs, "heatmap": read(outputs["heatmap"][:, -1], self.config.codec.sigma)}
+        )
 
     @torch.no_grad()
     def predict_crops(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

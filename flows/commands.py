@@ -33,7 +33,9 @@ def stream(command: Sequence[str]) -> None:
     """
     logger = get_run_logger()
     said: list[str] = []
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+    )
     assert process.stdout is not None
     try:
         for line in map(str.rstrip, process.stdout):

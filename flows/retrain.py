@@ -113,7 +113,9 @@ def version_data() -> str:
     stream(["dvc", "add", "--quiet", "data"])
     version = data_version()
     known = committed_data_version()
-    say(f"data: version {version}, " + ("as committed in data.dvc" if version == known else "new: data.dvc has changed"))
+    say(
+        f"data: version {version}, " + ("as committed in data.dvc" if version == known else "new: data.dvc has changed")
+    )
     return version
 
 
@@ -130,7 +132,9 @@ def register(params: Params) -> Registered:
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
     registered = register_model(params, made / "model", reports, made / "annotations" / "card.html")
-    say(f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}")
+    say(
+        f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}"
+    )
     return registered
 
 
@@ -165,7 +169,9 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         reason=decision.reason,
         report=f"reports/{params.name}/report.html",
     )
-    create_markdown_artifact(key="retrain", markdown=markdown(summary), description=f"{params.name}: {summary.decision}")
+    create_markdown_artifact(
+        key="retrain", markdown=markdown(summary), description=f"{params.name}: {summary.decision}"
+    )
     return summary
 
 

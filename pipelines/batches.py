@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from components.augment import NO_AUGMENT, Augment, draw_views, render_view, view_landmarks
 from components.codecs import Codec
-from components.images import decode_own
+from components.images import decode_own, side_own
 from components.schemes import Scheme
 from pipelines.tables import from_column
 
@@ -54,7 +54,9 @@ class BatchMaker:
         first = step * self.batch_size
         wanted = np.arange(first, first + self.batch_size)
         epochs = np.unique(wanted // num_faces)
-        order = {epoch: np.random.default_rng([self.seed, 0, epoch]).permutation(num_faces) for epoch in epochs.tolist()}
+        order = {
+            epoch: np.random.default_rng([self.seed, 0, epoch]).permutation(num_faces) for epoch in epochs.tolist()
+        }
         return np.concatenate([order[epoch][wanted[wanted // num_faces == epoch] % num_faces] for epoch in order])
 
     def make(self, step: int, crops: pa.Table) -> Batch:
@@ -89,7 +91,7 @@ class BatchMaker:
 
 def stored_side(crops: pa.Table) -> int:
     """Side of the stored crops, px, from the first one."""
-    return decode_own(crops.column("pixels")[0].as_buffer()).shape[0]
+    return side_own(crops.column("pixels")[0].as_buffer())
 
 
 def load_crops(folder: Path, split: str) -> pa.Table:

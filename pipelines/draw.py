@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import cv2
+import numpy as np
 import typer
 
-from components.schemes import SCHEMES
 from components.synthetic import DrawnFace, contact_sheet, draw_face
+from pipelines.command import run
+from pipelines.outputs import whole_file, whole_folder
+from pipelines.progress import Progress
 
 SCHEME_NAMES = ("ibug68", "wflw98")
 JPEG_QUALITY = 95
@@ -46,15 +48,15 @@ def draw_one(index: int, seed: int, size: int, folder: Path) -> dict[str, str]:
     """Draws one face into folder/images; gives its lines."""
     face = draw_face(seed, index, size)
     image = f"images/{index:06d}.jpg"
-    _write_image(folder / image, face.image, JPEG_QUALITY)
+    (folder / image).write_bytes(_encoded(face.image, ".jpg", JPEG_QUALITY))
     return face_lines(face, image)
 
 
-def _write_image(path: Path, image, quality: int) -> None:
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix in (".jpg", ".jpeg") else []
-    done, data = cv2.imencode(path.suffix, image[:, :, ::-1], options)
-    assert done, f"OpenCV could not encode {path.suffix}"
-    path.write_bytes(data.tobytes())
+def _encoded(image: np.ndarray, suffix: str, quality: int) -> bytes:
+    options = [] if suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
+    done, data = cv2.imencode(suffix, np.ascontiguousarray(image[:, :, ::-1]), options)
+    assert done, f"OpenCV could not encode {suffix}"
+    return data.tobytes()
 
 
 def _one_thread() -> None:
@@ -76,18 +78,20 @@ def draw_folder(folder: Path, num_faces: int, seed: int, size: int = 320, worker
     _check(num_faces, seed, size, workers)
     if _stands(folder, recipe):
         return False
-    unfinished = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / "images").mkdir(parents=True)
-    _write_lines(unfinished, num_faces, _drawn(num_faces, seed, size, workers, unfinished))
-    (unfinished / RECIPE).write_text(json.dumps(recipe) + "\n", encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
+    with whole_folder(folder) as unfinished:
+        (unfinished / "images").mkdir()
+        _write_lines(unfinished, num_faces, _drawn(num_faces, seed, size, workers, unfinished))
+        (unfinished / RECIPE).write_text(json.dumps(recipe) + "\n", encoding="utf-8")
     return True
 
 
 def _check(num_faces: int, seed: int, size: int, workers: int) -> None:
-    for name, value, least in (("num-faces", num_faces, 1), ("seed", seed, 0), ("size", size, 64), ("workers", workers, 1)):
+    for name, value, least in (
+        ("num-faces", num_faces, 1),
+        ("seed", seed, 0),
+        ("size", size, 64),
+        ("workers", workers, 1),
+    ):
         if value < least:
             raise ValueError(f"--{name}: expected at least {least}, got {value}")
 
@@ -97,7 +101,9 @@ def _stands(folder: Path, recipe: dict[str, int]) -> bool:
     if not folder.exists():
         return False
     if not (folder / RECIPE).is_file():
-        raise ValueError(f"{folder} exists and has no {RECIPE}, so it was not drawn here: name another folder or move it")
+        raise ValueError(
+            f"{folder} exists and has no {RECIPE}, so it was not drawn here: name another folder or move it"
+        )
     try:
         return json.loads((folder / RECIPE).read_text(encoding="utf-8")) == recipe
     except json.JSONDecodeError as error:
@@ -106,11 +112,11 @@ def _stands(folder: Path, recipe: dict[str, int]) -> bool:
 
 def _write_lines(folder: Path, num_faces: int, faces: Iterator[dict[str, str]]) -> None:
     lines: dict[str, list[str]] = {name: [] for name in SCHEME_NAMES}
-    for count, face in enumerate(faces, 1):
+    progress = Progress("draw", num_faces, "faces")
+    for face in faces:
         for name, line in face.items():
             lines[name].append(line)
-        if count * 10 // num_faces > (count - 1) * 10 // num_faces:
-            print(f"drew {count} of {num_faces} faces", flush=True)
+        progress.advance(1)
     for name, text in lines.items():
         (folder / f"{name}.jsonl").write_text("\n".join(text) + "\n", encoding="utf-8")
 
@@ -121,8 +127,11 @@ def write_sheet(path: Path, scheme: str, seed: int, rows: int, columns: int) -> 
         raise ValueError(f"--sheet {path}: expected a name that ends in .png or .jpg")
     if scheme not in SCHEME_NAMES:
         raise ValueError(f"--scheme {scheme}: expected one of {', '.join(SCHEME_NAMES)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write_image(path, contact_sheet(scheme, seed, rows, columns), SHEET_QUALITY)
+    for name, value in (("rows", rows), ("columns", columns)):
+        if value < 1:
+            raise ValueError(f"--{name}: expected at least 1, got {value}")
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(_encoded(contact_sheet(scheme, seed, rows, columns), path.suffix, SHEET_QUALITY))
 
 
 def main(
@@ -137,19 +146,15 @@ def main(
     columns: Annotated[int, typer.Option(help="Columns of the contact sheet.")] = 6,
 ) -> None:
     """Draws faces with exact landmarks into a folder, or a contact sheet of them."""
-    try:
-        if sheet is not None:
-            write_sheet(sheet, scheme, seed, rows, columns)
-            print(f"wrote {sheet}")
-        elif folder is None:
-            raise ValueError("expected a FOLDER to draw into, or --sheet PATH")
-        else:
-            news = draw_folder(folder, num_faces, seed, size, workers)
-            print(f"{folder} holds {num_faces} faces" if news else f"{folder} is there already")
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+    if sheet is not None:
+        write_sheet(sheet, scheme, seed, rows, columns)
+        print(f"wrote {sheet}")
+        return
+    if folder is None:
+        raise ValueError("expected a FOLDER to draw into, or --sheet PATH")
+    news = draw_folder(folder, num_faces, seed, size, workers)
+    print(f"{folder} holds {num_faces} faces" if news else f"{folder} is there already")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

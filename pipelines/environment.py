@@ -26,6 +26,11 @@ def set_defaults() -> None:
         os.environ["PATH"] = folder + os.pathsep + os.environ["PATH"]
 
 
+def names() -> set[str]:
+    """The variables that get a default."""
+    return set(_defaults())
+
+
 def tracking_uri() -> str:
     """MLflow's server, or the SQLite file beside the runs."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{RUNS / 'mlflow.db'}"
@@ -71,6 +76,7 @@ def _defaults() -> dict[str, str]:
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "GIT_PYTHON_REFRESH": "quiet",
         # One thread per process: two threads beside a busy neighbour are 3 to 60 times slower.
         "OMP_NUM_THREADS": "1",

@@ -71,7 +71,12 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     write_table(errors, out / "errors.parquet")
     write_curves(metrics, errors, out)
     write_report(
-        out / "report.html", f"heatmark-{params.name}", metrics, errors, pictures_of(faces), facts_of(params, training, protocol)
+        out / "report.html",
+        f"heatmark-{params.name}",
+        metrics,
+        errors,
+        pictures_of(faces),
+        facts_of(params, training, protocol),
     )
     # Last: its presence says that the others are there. Landmarks one by one would flood `dvc metrics show`.
     brief = {name: value for name, value in metrics.items() if name != "landmarks"}

@@ -24,9 +24,9 @@ from pipelines.card import write_card
 from pipelines.outputs import whole_folder
 from pipelines.params import Params, load_params
 from pipelines.progress import Progress
-from pipelines.tables import face_fields, write_table
+from pipelines.tables import ANNOTATIONS, face_fields, write_table
 
-ANNOTATIONS, REJECTED, CARD = "annotations.parquet", "rejected.parquet", "card.html"
+REJECTED, CARD = "rejected.parquet", "card.html"
 RECORDS_PER_TASK = 64
 REJECTED_SCHEMA = pa.schema([("face", pa.string()), ("image", pa.string()), ("reason", pa.string())])
 
@@ -95,7 +95,9 @@ def check(annotation: Annotation, inside: np.ndarray, params: Params) -> None:
         ValueError: With the reason.
     """
     if not np.isfinite(annotation.landmarks).all():
-        raise ValueError(f"{annotation.face}: {np.isnan(annotation.landmarks).any(1).sum()} landmarks are NaN or infinite")
+        raise ValueError(
+            f"{annotation.face}: {np.isnan(annotation.landmarks).any(1).sum()} landmarks are NaN or infinite"
+        )
     annotated = params.preprocess.box == "annotated"
     if annotated and annotation.box is None:
         raise ValueError(f"{annotation.face}: has no annotated box; preprocess.box: landmarks makes one")
@@ -106,7 +108,9 @@ def check(annotation: Annotation, inside: np.ndarray, params: Params) -> None:
         raise ValueError(f"{annotation.face}: only {inside.sum()} of {len(inside)} landmarks are inside the picture")
 
 
-def assign_splits(subjects: Sequence[str], given: Sequence[str | None], val_share: float, test_share: float) -> list[str]:
+def assign_splits(
+    subjects: Sequence[str], given: Sequence[str | None], val_share: float, test_share: float
+) -> list[str]:
     """The split of each face: the benchmark's own test faces where it has any, else by a hash of the subject.
 
     A hash, so that a face stays where it is when others come or go; of the subject, so that no person or photo is in two.
@@ -139,7 +143,10 @@ def split_rows(examined: pa.Table, params: Params) -> tuple[pa.Table, pa.Table]:
     rejected = examined.filter(bad).select(REJECTED_SCHEMA.names).cast(REJECTED_SCHEMA)
     good = examined.filter(pc.invert(bad)).drop_columns("reason")
     splits = assign_splits(
-        good.column("subject").to_pylist(), good.column("split").to_pylist(), params.ingest.val_share, params.ingest.test_share
+        good.column("subject").to_pylist(),
+        good.column("split").to_pylist(),
+        params.ingest.val_share,
+        params.ingest.test_share,
     )
     annotations = good.set_column(good.schema.get_field_index("split"), "split", pa.array(splits, pa.string()))
     missing = {"train", "val", "test"} - set(splits)
@@ -150,9 +157,9 @@ def split_rows(examined: pa.Table, params: Params) -> tuple[pa.Table, pa.Table]:
 
 
 def _reject_repeats(examined: pa.Table) -> pa.Table:
-    faces = examined.column("face").to_pylist()
-    seen: set[str] = set()
-    repeated = np.array([face in seen or bool(seen.add(face)) for face in faces], bool)  # type: ignore[func-returns-value]
+    faces = examined.column("face").to_numpy()
+    repeated = np.ones(len(faces), bool)
+    repeated[np.unique(faces, return_index=True)[1]] = False
     reason = pc.if_else(
         pc.and_(pa.array(repeated), pc.is_null(examined.column("reason"))),
         pc.binary_join_element_wise(examined.column("face"), "occurs twice", ": "),

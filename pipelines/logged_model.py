@@ -6,7 +6,6 @@ Input: `images` (N, H, W, 3) uint8 RGB and `boxes` (N, 4) x0 y0 x1 y1, image px.
 from __future__ import annotations
 
 import mlflow
-import numpy as np
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from components.model import LandmarkModel
@@ -18,7 +17,8 @@ class LoggedLandmarkModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         self.model = LandmarkModel.load(context.artifacts["model"])
 
-    def predict(self, context: PythonModelContext, model_input: dict[str, np.ndarray], params: dict | None = None) -> np.ndarray:
+    # No type hints: MLflow would take them for a signature, and the model is logged with a better one.
+    def predict(self, context, model_input, params=None):
         return self.model.predict(model_input["images"], model_input["boxes"])
 
 

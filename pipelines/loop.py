@@ -79,8 +79,8 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, plan.total, params.train.warmup))
     history: list[dict[str, float]] = []
     best: dict[str, Any] = {"val_nme": math.inf}
-    step = 0
-    if state := worker.load():
+    step, state = 0, worker.load() or {}
+    if state:
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
@@ -208,7 +208,10 @@ def measure(model: LandmarkModel, faces: Batch, params: Params, worker: Worker) 
 
 def to_device(batch: Batch, device: torch.device, layout: torch.memory_format) -> dict[str, torch.Tensor]:
     """Arrays -> tensors; pixels in the network's memory layout."""
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(value)).to(device, non_blocking=True) for name, value in batch.items()}
+    tensors = {
+        name: torch.from_numpy(np.ascontiguousarray(value)).to(device, non_blocking=True)
+        for name, value in batch.items()
+    }
     return {**tensors, "pixels": tensors["pixels"].contiguous(memory_format=layout)}
 
 

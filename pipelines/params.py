@@ -171,9 +171,13 @@ class Params(Section):
                 f"raise it to {views.reach:.2f}, or augment less"
             )
         if PROTOCOLS[self.evaluate.protocol].box != self.preprocess.box:
-            raise ValueError(f"protocol {self.evaluate.protocol!r} takes another box than preprocess.box {self.preprocess.box!r}")
+            raise ValueError(
+                f"protocol {self.evaluate.protocol!r} takes another box than preprocess.box {self.preprocess.box!r}"
+            )
         if self.train.num_workers and self.train.batch_size % self.train.num_workers:
-            raise ValueError(f"train.batch_size {self.train.batch_size} does not divide by {self.train.num_workers} workers")
+            raise ValueError(
+                f"train.batch_size {self.train.batch_size} does not divide by {self.train.num_workers} workers"
+            )
         return self
 
     def views(self) -> Augment:
@@ -191,7 +195,9 @@ class Params(Section):
         scheme = SCHEMES[self.dataset.scheme]
         config = ModelConfig(scheme, codec, network, self.loss.heatmap, self.preprocess.expand, self.preprocess.box)
         if network.stride != codec.stride:
-            raise ValueError(f"network {self.network['name']!r} has stride {network.stride}, codec.stride is {codec.stride}")
+            raise ValueError(
+                f"network {self.network['name']!r} has stride {network.stride}, codec.stride is {codec.stride}"
+            )
         return config
 
 

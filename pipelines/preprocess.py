@@ -19,11 +19,10 @@ from components import images
 from components.crops import crop_face
 from components.samples import Box
 from pipelines import cluster, command
-from pipelines.ingest import ANNOTATIONS
 from pipelines.outputs import whole_folder
 from pipelines.params import Params, load_params
 from pipelines.progress import Progress
-from pipelines.tables import face_fields, from_column, read_table, to_column
+from pipelines.tables import ANNOTATIONS, face_fields, from_column, read_table, to_column
 
 SPLITS = ("train", "val", "test")
 

@@ -97,7 +97,9 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
     return decision
 
 
-def champion_nme(params: Params, registry: tracking.Registry, version: str, crops: Path, challenger: pa.Table) -> np.ndarray:
+def champion_nme(
+    params: Params, registry: tracking.Registry, version: str, crops: Path, challenger: pa.Table
+) -> np.ndarray:
     """The champion's NME (N,) of the challenger's faces, in their order.
 
     Its stored errors serve where they are of these very faces, under this very protocol; else it is measured again.
@@ -120,4 +122,6 @@ def champion_nme(params: Params, registry: tracking.Registry, version: str, crop
 
 def _same_faces(one: pa.Table, other: pa.Table) -> bool:
     """The same faces with the same truth, in the same order."""
-    return all(one.column(name).combine_chunks() == other.column(name).combine_chunks() for name in ("face", "landmarks"))
+    return all(
+        one.column(name).combine_chunks() == other.column(name).combine_chunks() for name in ("face", "landmarks")
+    )

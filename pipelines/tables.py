@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 
 from pipelines.outputs import whole_file
 
+# What ingest leaves for preprocess.
+ANNOTATIONS = "annotations.parquet"
+
 Fields = list[tuple[str, pa.DataType]]
 
 

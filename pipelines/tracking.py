@@ -155,6 +155,10 @@ def log_model(run: Run, folder: Path, num_landmarks: int) -> tuple[str, str]:
             artifacts={"model": str(folder)},
             code_paths=[str(ROOT / "components")],
             signature=ModelSignature(Schema(inputs), Schema(outputs)),
+            input_example={
+                "images": np.zeros((1, 64, 64, 3), np.uint8),
+                "boxes": np.array([[8, 8, 56, 56]], np.float32),
+            },
             pip_requirements=[line for line in locked() if line.partition("==")[0] in MODEL_NEEDS],
         )
     return info.model_id, info.model_uri

@@ -39,7 +39,9 @@ Metrics = dict[str, float]
 def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:
     """The maker of one worker's batches."""
     config = params.model()
-    return BatchMaker(config.codec, params.views(), config.scheme, params.train.seed, params.train.batch_size, rank, world)
+    return BatchMaker(
+        config.codec, params.views(), config.scheme, params.train.seed, params.train.batch_size, rank, world
+    )
 
 
 def validation_batch(params: Params, faces: pa.Table, rank: int, world: int) -> Batch:
@@ -239,7 +241,9 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     config, key = params.model(), training_key(params, crops)
     plan = Plan.of(params, load_crops(crops, "train").num_rows)
     run = tracking.Run(tracking.connect(), key, params.name)
-    print(f"train: {plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}", flush=True)
+    print(
+        f"train: {plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}", flush=True
+    )
     if not run.new:
         print("train: this training has a run already; going on from its last checkpoint, if there is one", flush=True)
     with run.running():

@@ -72,6 +72,8 @@ def local_soft_argmax(heatmap: torch.Tensor, peak: torch.Tensor, window: int, te
     inside = ((y >= 0) & (y < height))[..., :, None] & ((x >= 0) & (x < width))[..., None, :]
     index = y.clamp(0, height - 1)[..., :, None] * width + x.clamp(0, width - 1)[..., None, :]
     values = heatmap.flatten(-2).gather(-1, index.flatten(-2)).unflatten(-1, (window, window))
-    share = torch.where(inside, values * temperature, -torch.inf).flatten(-2).softmax(-1).unflatten(-1, (window, window))
+    share = (
+        torch.where(inside, values * temperature, -torch.inf).flatten(-2).softmax(-1).unflatten(-1, (window, window))
+    )
     steps = offsets.to(share.dtype)
     return torch.stack([(share.sum(-2) * steps).sum(-1), (share.sum(-1) * steps).sum(-1)], -1)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from components.samples import Annotation
-from components.schemes import Scheme
+from components.schemes import SCHEMES, Scheme
 
 
 class Record(NamedTuple):
@@ -55,7 +55,9 @@ class Dataset:
         """
         chosen = name or next(iter(self.schemes), None)
         if chosen is None or (self.schemes and chosen not in self.schemes):
-            raise ValueError(f"dataset {self.name!r} has no scheme {name!r}; known: {', '.join(self.schemes) or 'any, by name'}")
+            raise ValueError(
+                f"dataset {self.name!r} has no scheme {name!r}; known: {', '.join(self.schemes) or 'any, by name'}"
+            )
         return chosen
 
     def read(self, root: Path | str, scheme: str | None = None) -> Iterator[Annotation]:
@@ -64,8 +66,6 @@ class Dataset:
         Raises:
             ValueError: At the first record that cannot be read, naming file and line.
         """
-        from components.schemes import SCHEMES
-
         markup = SCHEMES[self.scheme(scheme)]
         for record in self.records(Path(root), markup):
             yield self.parse(Path(root), markup, record)
@@ -80,12 +80,9 @@ def to_landmarks(rows: list, where: str, num_landmarks: int) -> np.ndarray:
     if len(rows) != num_landmarks:
         raise ValueError(f"{where}: expected {num_landmarks} landmarks, got {len(rows)}")
     try:
-        landmarks = np.asarray(rows, np.float32)
+        return np.asarray(rows, np.float32).reshape(num_landmarks, 2)
     except (ValueError, TypeError):
-        landmarks = np.empty(0)
-    if landmarks.shape != (num_landmarks, 2):
-        raise ValueError(f"{where}: expected two numbers for each of {num_landmarks} landmarks")
-    return landmarks
+        raise ValueError(f"{where}: expected two numbers for each of {num_landmarks} landmarks") from None
 
 
 def no_records(root: Path, expected: str) -> ValueError:

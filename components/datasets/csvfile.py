@@ -46,7 +46,9 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
         raise ValueError(f"{record.where}: expected {header} fields")
     row = rows[0]
     names = _coordinates(scheme)
-    landmarks = to_landmarks([[row[x], row[y]] for x, y in zip(names[::2], names[1::2], strict=True)], record.where, scheme.num_landmarks)
+    landmarks = to_landmarks(
+        [[row[x], row[y]] for x, y in zip(names[::2], names[1::2], strict=True)], record.where, scheme.num_landmarks
+    )
     if row.get("split", "") not in SPLITS:
         raise ValueError(f"{record.where}: split is train, test or empty, got {row['split']!r}")
     return Annotation(

@@ -6,4 +6,14 @@ from components.metrics.protocols import PROTOCOLS, Protocol
 from components.metrics.summary import summarise
 from components.metrics.uncertainty import bootstrap_interval
 
-__all__ = ["PROTOCOLS", "Protocol", "auc", "bootstrap_interval", "ced", "failure_rate", "landmark_errors", "nme", "summarise"]
+__all__ = [
+    "PROTOCOLS",
+    "Protocol",
+    "auc",
+    "bootstrap_interval",
+    "ced",
+    "failure_rate",
+    "landmark_errors",
+    "nme",
+    "summarise",
+]

@@ -60,7 +60,11 @@ class Protocol:
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
-        Protocol(name="inter_ocular", normaliser="inter_ocular", failure_threshold=0.1, auc_threshold=0.1, box="landmarks"),
-        Protocol(name="inter_pupil", normaliser="inter_pupil", failure_threshold=0.1, auc_threshold=0.1, box="landmarks"),
+        Protocol(
+            name="inter_ocular", normaliser="inter_ocular", failure_threshold=0.1, auc_threshold=0.1, box="landmarks"
+        ),
+        Protocol(
+            name="inter_pupil", normaliser="inter_pupil", failure_threshold=0.1, auc_threshold=0.1, box="landmarks"
+        ),
     )
 }

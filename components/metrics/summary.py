@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def summarise(
 def _figures(per_face: np.ndarray, protocol: Protocol) -> dict:
     failed = partial(failure_rate, threshold=protocol.failure_threshold)
     area = partial(auc, threshold=protocol.auc_threshold)
-    figures = {"num_faces": len(per_face)}
+    figures: dict[str, Any] = {"num_faces": len(per_face)}
     for name, statistic in (("nme", np.mean), ("failure_rate", failed), ("auc", area)):
         figures[name] = float(statistic(per_face))
         figures[f"{name}_interval"] = list(bootstrap_interval(per_face, statistic))

@@ -46,7 +46,9 @@ class Hourglass:
             ValueError: The crop cannot be halved that often.
         """
         if crop % (4 * 2**self.depth):
-            raise ValueError(f"hourglass of depth {self.depth} takes crops of a multiple of {4 * 2**self.depth} px, got {crop}")
+            raise ValueError(
+                f"hourglass of depth {self.depth} takes crops of a multiple of {4 * 2**self.depth} px, got {crop}"
+            )
         return HourglassNet(self, num_landmarks, crop // 4, decimal)
 
 
@@ -56,10 +58,14 @@ class Residual(nn.Module):
     def __init__(self, inputs: int, outputs: int, spare_skip: bool) -> None:
         super().__init__()
         half = outputs // 2
-        self.body = nn.Sequential(conv_bn(inputs, half, 1), conv_bn(half, half, 3), conv_bn(half, outputs, 1, relu=False))
+        self.body = nn.Sequential(
+            conv_bn(inputs, half, 1), conv_bn(half, half, 3), conv_bn(half, outputs, 1, relu=False)
+        )
         self.skip = conv_bn(inputs, outputs, 1, relu=False) if inputs != outputs else nn.Identity()
         # Never called: no gradient reaches it, so it must not ask for one (DDP would wait for it).
-        self.spare = conv_bn(inputs, outputs, 1, relu=False).requires_grad_(False) if spare_skip and inputs == outputs else None
+        self.spare = (
+            conv_bn(inputs, outputs, 1, relu=False).requires_grad_(False) if spare_skip and inputs == outputs else None
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return functional.relu(self.body(x) + self.skip(x))
@@ -123,7 +129,9 @@ class Stack(nn.Module):
         super().__init__()
         features, spare = config.features, config.released_skips
         self.body = nn.Sequential(
-            HourglassModule(config.depth, features, spare), Residual(features, features, spare), conv_bn(features, features, 1)
+            HourglassModule(config.depth, features, spare),
+            Residual(features, features, spare),
+            conv_bn(features, features, 1),
         )
         self.heatmap = nn.Conv2d(features, num_landmarks, 1)
         self.merge_features = conv_bn(features, features, 1)
@@ -149,7 +157,9 @@ class HourglassNet(nn.Module):
             Residual(features // 2, features, spare),
         )
         self.stacks = nn.ModuleList(Stack(config, num_landmarks) for _ in range(config.stacks))
-        self.decimal = decimal_head(features, config.decimal_features, num_landmarks, side, decimal) if decimal else None
+        self.decimal = (
+            decimal_head(features, config.decimal_features, num_landmarks, side, decimal) if decimal else None
+        )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.001)  # as released

@@ -58,7 +58,8 @@ class UNetNet(nn.Module):
         x = self.stem(x)
         levels = [x := self.down[0](x)]
         for down in list(self.down)[1:]:
-            levels.append(x := down(functional.max_pool2d(x, 2)))
+            x = down(functional.max_pool2d(x, 2))
+            levels += [x]
         for up, skip in zip(self.up, levels[-2::-1], strict=True):
             x = up(torch.cat([functional.interpolate(x, scale_factor=2), skip], 1))
         outputs = {"heatmap": self.heatmap(x)[:, None]}

@@ -14,21 +14,23 @@ def draw_background(rng: np.random.Generator, size: int, exposure: float) -> np.
     if kind == 0:
         _boxes(rng, canvas)
     elif kind == 1:
-        _discs(rng, canvas, rng.integers(12, 40), 0.02, 0.09)
+        _discs(rng, canvas, int(rng.integers(12, 40)), 0.02, 0.09)
     elif kind == 2:
         _boxes(rng, canvas)
-        _discs(rng, canvas, rng.integers(4, 14), 0.02, 0.06)
+        _discs(rng, canvas, int(rng.integers(4, 14)), 0.02, 0.06)
     else:
         _leaves(rng, canvas)
-    blur = float(rng.choice([0.006, 0.015, 0.03]) * small)
+    blur = float(rng.choice([0.010, 0.020, 0.035]) * small)
     canvas = cv2.GaussianBlur(canvas, (0, 0), blur)
     canvas = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_CUBIC)
     return np.clip(canvas, 0.0, None) * np.float32(0.35 + 0.65 * exposure)
 
 
 def _colour(rng: np.random.Generator, bright: float = 1.0) -> np.ndarray:
-    colour = rng.beta(1.2, 1.8, 3)
-    return ((0.45 * colour + 0.55 * colour.mean()) * bright).astype(np.float32)
+    """A wall, wood or cloth, linear RGB; now and then a vivid one."""
+    vivid = 0.45 if rng.random() < 0.15 else 0.13
+    tint = np.clip(1.0 + rng.normal(0.0, vivid, 3) + np.array([0.06, 0.0, -0.06]), 0.1, 2.0)
+    return (rng.beta(1.3, 2.2) * bright * tint).astype(np.float32)
 
 
 def _gradient(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -43,7 +45,7 @@ def _boxes(rng: np.random.Generator, canvas: np.ndarray) -> None:
     size = len(canvas)
     for _ in range(rng.integers(6, 22)):
         x, y = rng.uniform(-0.1, 1.0, 2) * size
-        w, h = rng.uniform(0.03, 0.35) * size, rng.uniform(0.05, 0.6) * size
+        w, h = rng.uniform(0.04, 0.45) * size, rng.uniform(0.1, 0.9) * size
         colour = _colour(rng, float(rng.uniform(0.4, 1.6)))
         corner = (int(x), int(y)), (int(x + w), int(y + h))
         cv2.rectangle(canvas, corner[0], corner[1], colour.tolist(), -1)
@@ -53,10 +55,11 @@ def _discs(rng: np.random.Generator, canvas: np.ndarray, count: int, low: float,
     """Lamps out of focus."""
     size = len(canvas)
     layer = np.zeros_like(canvas)
+    lamp = np.array([1.0, 0.8, 0.55]) * rng.uniform(0.3, 1.2)
     for _ in range(count):
         centre = tuple(int(v) for v in rng.uniform(0.0, 1.0, 2) * size * 16)
         radius = int(rng.uniform(low, high) * size * 16)
-        cv2.circle(layer, centre, radius, (_colour(rng, 1.2)).tolist(), -1, cv2.LINE_AA, 4)
+        cv2.circle(layer, centre, radius, (_colour(rng, 1.4) + lamp * 0.25).tolist(), -1, cv2.LINE_AA, 4)
     canvas += layer * np.float32(rng.uniform(0.4, 1.0))
 
 
@@ -67,5 +70,5 @@ def _leaves(rng: np.random.Generator, canvas: np.ndarray) -> None:
     for _ in range(rng.integers(60, 140)):
         centre = tuple(int(v) for v in rng.uniform(0.0, 1.0, 2) * size)
         axes = (int(rng.uniform(0.02, 0.08) * size), int(rng.uniform(0.01, 0.04) * size))
-        colour = np.clip(green * rng.uniform(0.3, 2.0) + 0.05 * rng.random(3), 0.0, 1.0)
+        colour = np.clip(0.7 * green * rng.uniform(0.2, 1.8) + 0.03 * rng.random(3), 0.0, 1.0)
         cv2.ellipse(canvas, centre, axes, float(rng.uniform(0, 180)), 0, 360, colour.tolist(), -1, cv2.LINE_AA)

@@ -21,6 +21,8 @@ _TORSO = np.array(
     + [(14.3, 7.0, 5.3, -3.0), (15.3, 9.5, 5.7, -3.1), (16.4, 13.0, 6.2, -3.2), (17.8, 16.5, 6.8, -3.3)]
     + [(20.0, 18.5, 7.4, -3.3), (26.0, 19.3, 8.0, -3.3), (40.0, 20.0, 8.5, -3.0)]
 )
+_HEIGHTS = np.concatenate([np.linspace(4.0, 18.0, 18), np.linspace(20.0, 40.0, 5)])
+CLOTH_DETAIL = 8  # texels per cell
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +50,10 @@ def draw_clothes(rng: np.random.Generator) -> Clothes:
 
 def torso(camera: Camera, identity: Identity) -> np.ndarray:
     """Vertices (R, C, 3) in view cm; they follow the head less the further down they are."""
-    y = np.concatenate([np.linspace(4.0, 18.0, 26), np.linspace(19.0, 40.0, 8)])
+    y = _HEIGHTS
     half, deep, centre = (spline(list(zip(_TORSO[:, 0], _TORSO[:, i], strict=True)))(y) for i in (1, 2, 3))
     half = half * (0.90 + 0.16 * identity.masculine)
-    angle = np.deg2rad(np.linspace(-100.0, 100.0, 41))
+    angle = np.deg2rad(np.linspace(-100.0, 100.0, 29))
     x = half[:, None] * np.sin(angle)
     z = centre[:, None] + deep[:, None] * np.cos(angle)
     cord = 0.35 * bell(np.abs(x) - (4.6 - 0.3 * (y[:, None] - 4.0)), 0.7) * smoothstep(y, 15.0, 10.0)[:, None]
@@ -64,8 +66,8 @@ def torso(camera: Camera, identity: Identity) -> np.ndarray:
 
 def torso_colour(identity: Identity, clothes: Clothes, vertices: np.ndarray) -> np.ndarray:
     """(h, w, 4) float32 over the torso's texels: linear RGB, and 1 where it is cloth."""
-    h, w = (vertices.shape[0] - 1) * 6 + 1, (vertices.shape[1] - 1) * 6 + 1
-    y = np.interp(np.linspace(0, 33, h), np.arange(34), np.concatenate([np.linspace(4, 18, 26), np.linspace(19, 40, 8)]))
+    h, w = ((vertices.shape[0] - 1) * CLOTH_DETAIL + 1, (vertices.shape[1] - 1) * CLOTH_DETAIL + 1)
+    y = np.interp(np.arange(h) / CLOTH_DETAIL, np.arange(len(_HEIGHTS)), _HEIGHTS)
     x = np.linspace(-1.0, 1.0, w)[None, :]
     edge = clothes.collar + clothes.neckline * np.sqrt(np.clip(1.0 - (x / 0.62) ** 2, 0.0, 1.0)) ** 1.5
     cloth = smoothstep(y[:, None] - edge, -0.12, 0.12)

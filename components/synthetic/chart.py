@@ -69,13 +69,17 @@ def locate(places: np.ndarray) -> np.ndarray:
 def interpolate(grid: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Values of a vertex grid (R, C, D) at grid coordinates (..., 2), (column, row), as the rasteriser has them.
 
-    A cell is two triangles parted by the diagonal from its first corner: this is what is drawn, to the last digit.
+    A cell is two triangles parted by a diagonal that leans as its mirror image's does not, so that a symmetric grid has
+    a symmetric surface. This is what is drawn, to the last digit.
     """
     column = np.clip(np.floor(cells[..., 0]).astype(int), 0, grid.shape[1] - 2)
     row = np.clip(np.floor(cells[..., 1]).astype(int), 0, grid.shape[0] - 2)
     fx, fy = (cells[..., 0] - column)[..., None], (cells[..., 1] - row)[..., None]
     a, b = grid[row, column], grid[row, column + 1]
     c, d = grid[row + 1, column + 1], grid[row + 1, column]
+    mirrored = (column < (grid.shape[1] - 1) // 2)[..., None]
+    a, b, c, d = (np.where(mirrored, *pair) for pair in ((b, a), (a, b), (d, c), (c, d)))
+    fx = np.where(mirrored, 1.0 - fx, fx)
     upper = a + fx * (b - a) + fy * (c - b)
     lower = a + fy * (d - a) + fx * (c - d)
     return np.where(fx >= fy, upper, lower)

@@ -27,7 +27,7 @@ def paint_eye(pixels: Pixels, side: int, identity: Identity, expression: Express
     upper, lower = lids(along, opening)
     _skin(pixels, index, along, upper - y, y - lower, identity)
     beyond = np.maximum(-along, along - 1.0) * 2.0 * EYE_HALF
-    inside = np.where(beyond > 0.0, -beyond, np.minimum(y - upper, lower - y))
+    inside = np.minimum(np.minimum(y - upper, lower - y), -beyond)
     open_ = smoothstep(inside, -0.6 * pixels.blur, 0.6 * pixels.blur) * min(1.0, opening * 8.0)
     ball, shine = _ball(x, y, y - upper, along, iris(side, expression), identity, light)
     pixels.mix(index, ball, open_)
@@ -75,7 +75,7 @@ def _ball(
     colour = colour + (identity.iris * bright[:, None] - colour) * ring[:, None]
     colour = colour * (1.0 - 0.97 * smoothstep(radius, 0.27, 0.21))[:, None]
     colour = colour * (0.38 + 0.62 * smoothstep(under, 0.0, 0.36))[:, None]
-    spot_x, spot_y = centre[0] + 0.30 * light.direction[0], centre[1] + 0.30 * light.direction[1]
+    spot_x, spot_y = (centre[0] + 0.30 * light.direction[0], centre[1] + 0.30 * light.direction[1])
     spot = smoothstep(np.hypot(x - spot_x, y - spot_y), 0.16, 0.08)
     other = 0.35 * smoothstep(np.hypot(x - 2 * centre[0] + spot_x, y - 2 * centre[1] + spot_y), 0.15, 0.05)
     return colour, spot + other * ring
@@ -93,5 +93,7 @@ def _lashes(
     reach = (0.12 + 0.14 * (1.0 - identity.masculine) + 0.16 * identity.makeup) * (0.35 + 0.65 * outer)
     comb = 0.5 + 0.5 * np.sin(along * 62.0 + above * 9.0)
     hairs = smoothstep(above, reach, 0.0) * (above > 0.0) * comb**2 * 0.55 * strength
-    under = np.exp(-(((below - 0.03) / (0.035 + 0.02 * identity.makeup)) ** 2)) * (0.20 + 0.35 * identity.makeup) * outer
+    under = (
+        np.exp(-(((below - 0.03) / (0.035 + 0.02 * identity.makeup)) ** 2)) * (0.20 + 0.35 * identity.makeup) * outer
+    )
     pixels.mix(index, _LASH, np.maximum(np.maximum(line, hairs), under) * span)

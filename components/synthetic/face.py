@@ -9,7 +9,8 @@ import numpy as np
 from components.synthetic.background import draw_background
 from components.synthetic.body import Clothes, draw_clothes
 from components.synthetic.camera import Camera
-from components.synthetic.head import Head, build_head
+from components.synthetic.glasses import put_glasses
+from components.synthetic.head import build_head
 from components.synthetic.lens import blur, develop
 from components.synthetic.light import Light, draw_light
 from components.synthetic.occluders import Occluder, draw_occluder
@@ -57,9 +58,14 @@ def draw_face(seed: int, index: int, size: int = 320) -> DrawnFace:
     """The face of this number: the same bytes for the same arguments, in any order and any process."""
     identity = draw_identity(np.random.default_rng([seed, index // 2, 1]))
     rng = np.random.default_rng([seed, index, 2])
-    subsets = tuple(name for name in SUBSETS if rng.random() < _CHANCES[name])
+    subsets = tags(rng)
     scene = draw_scene(rng, identity, subsets, size)
     return draw(scene, rng, size, subsets, f"identity{index // 2:04d}")
+
+
+def tags(rng: np.random.Generator) -> tuple[str, ...]:
+    """The difficulties that a face is to have; about half of the faces have none."""
+    return tuple(name for name in SUBSETS if rng.random() < _CHANCES[name])
 
 
 def draw_scene(rng: np.random.Generator, identity: Identity, subsets: tuple[str, ...], size: int) -> Scene:
@@ -79,7 +85,7 @@ def draw_scene(rng: np.random.Generator, identity: Identity, subsets: tuple[str,
 def _draw_camera(rng: np.random.Generator, size: int, turned: bool) -> Camera:
     side = float(rng.choice([-1.0, 1.0]))
     yaw = side * rng.uniform(36.0, 60.0) if turned else float(np.clip(rng.normal(0.0, 14.0), -33.0, 33.0))
-    pitch, roll = np.clip(rng.normal(0.0, 7.0), -20.0, 20.0), np.clip(rng.normal(0.0, 8.0), -25.0, 25.0)
+    pitch, roll = (np.clip(rng.normal(0.0, 7.0), -20.0, 20.0), np.clip(rng.normal(0.0, 8.0), -25.0, 25.0))
     unit = size / 320.0
     centre = np.array([159.5, 156.0]) + rng.uniform(-9.0, 9.0, 2)
     return Camera(
@@ -92,11 +98,11 @@ def draw(scene: Scene, rng: np.random.Generator, size: int, subsets: tuple[str, 
     head = build_head(scene.identity, scene.expression, scene.camera)
     background = draw_background(rng, size, scene.light.exposure)
     rendered = render(head, scene.camera, scene.light, scene.clothes, background)
-    image, covered = rendered.image, rendered.covered
+    image, covered = (put_glasses(rendered.image, head, scene.camera, scene.light), rendered.covered)
     if scene.occluder is not None:
         image, covered = scene.occluder.put(image, covered, head, scene.camera, scene.light)
     image = develop(blur(image * np.float32(scene.light.exposure), rng, scene.blurred), rng)
-    points = {name: landmarks(name, head, scene.camera) for name in SCHEME_NAMES}
-    visible = {name: visibility(name, head, scene.camera, points[name], rendered.depth, covered) for name in points}
+    points = {name: landmarks(name, head) for name in SCHEME_NAMES}
+    visible = {name: visibility(name, head, points[name], rendered.depth, covered) for name in points}
     exact = {name: places.astype(np.float32) for name, places in points.items()}
     return DrawnFace(image, exact, visible, subsets, subject)

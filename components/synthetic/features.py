@@ -46,7 +46,7 @@ def _nose(shape: Mapping[str, float]) -> np.ndarray:
     rise = rise + 0.14 * shape["nose_bridge"] * bell(CHART_Y - 1.6, 1.1)
     wing = 1.05 * bump(1.20, 4.72, 0.30, 0.36) - 0.40 * bump(1.75, 4.65, 0.20, 0.5)
     wing = wing - 0.30 * bump(0.78, 4.30, 0.16, 0.40)  # the groove between wing and tip
-    ball = 0.34 * bump(0.0, 4.25, 0.62, 0.5)
+    ball = 0.36 * bump(0.0, 4.25, 0.66, 0.55)
     return rise * ridge + wing + ball
 
 
@@ -82,7 +82,7 @@ def _bones(shape: Mapping[str, float]) -> np.ndarray:
 def _sideways(shape: Mapping[str, float]) -> np.ndarray:
     """Outwards, cm, on either side."""
     eyes = 0.10 * shape["eye_spacing"] * bump(EYE_X, EYE_Y, 1.8, 1.6)
-    size = 0.055 * shape["eye_size"] * (SIDE_X - EYE_X) * bump(EYE_X, EYE_Y, 1.7, 1.2)
+    size = 0.055 * (shape["eye_size"] + 0.9) * (SIDE_X - EYE_X) * bump(EYE_X, EYE_Y, 1.7, 1.2)
     nose = 0.09 * shape["nose_width"] * SIDE_X * bump(0.0, 4.6, 1.5, 1.0)
     mouth = 0.055 * shape["mouth_width"] * SIDE_X * bump(0.0, 7.2, 2.6, 1.0)
     cheeks = 0.10 * shape["cheeks"] * bump(6.0, 5.0, 1.6, 2.2)
@@ -93,6 +93,6 @@ def _downwards(shape: Mapping[str, float]) -> np.ndarray:
     tip = 0.14 * shape["nose_tip"] * bump(0.0, 4.2, 0.8, 0.7)
     length = 0.16 * shape["nose_length"] * bump(0.0, 4.7, 1.8, 1.0)
     tilt = -0.10 * shape["eye_tilt"] * (SIDE_X - EYE_X) * bump(EYE_X, EYE_Y, 1.7, 1.3)
-    size = 0.09 * shape["eye_size"] * CHART_Y * bump(EYE_X, EYE_Y, 1.7, 0.9)
+    size = 0.09 * (shape["eye_size"] + 0.9) * CHART_Y * bump(EYE_X, EYE_Y, 1.7, 0.9)
     tuck = 0.16 * bump(0.0, 4.9, 0.9, 0.3)  # the tip hangs over the nostrils
     return tip + length + tilt + size + tuck

@@ -40,7 +40,7 @@ STYLES = {
     "fringe": Style(-3.1, -2.3, 8.5, 10.0, 1.15, 0.70, 0.05, fringe=True, cheek=62.0),
     "bob": Style(-6.7, -5.4, 9.0, 9.5, 1.3, 0.9, 0.04, cheek=64.0),
     "long": Style(-6.9, -5.6, 17.0, 19.0, 1.3, 1.0, 0.05, cheek=66.0),
-    "afro": Style(-6.9, -5.4, 2.5, 6.5, 3.4, 2.4, 0.08, 1.0),
+    "afro": Style(-6.9, -5.4, 2.5, 6.5, 2.9, 2.0, 0.06, 1.0),
     "bun": Style(-7.1, -5.9, 0.0, 5.5, 0.45, 0.10, 0.03),
 }
 _HANG = 1.5  # below this height, cm, hair hangs straight down
@@ -51,16 +51,24 @@ _TEXELS = (240, 592)  # along the strands, round the head
 
 @dataclass(frozen=True, eq=False)
 class Hair:
-    """A shell of vertices (R, C, 3) in head cm; a texture (h, w, 2): brightness of the strands and cover."""
+    """A shell of vertices (R, C, 3) in head cm; a texture (h, w, 2): brightness of the strands and cover.
+
+    Where it hangs beside the face, its inside can be seen.
+    """
 
     vertices: np.ndarray
     texture: np.ndarray
+    hangs: bool
 
 
 def hem(style: Style, part: float) -> np.ndarray:
     """(C,) chart heights of the hem over the angles."""
     side = spline(
-        [(0.0, style.front), (24.0, style.front - (0.0 if style.fringe else 0.55)), (44.0, 0.4 * style.front + 0.6 * style.temple)]
+        [
+            (0.0, style.front),
+            (24.0, style.front - (0.0 if style.fringe else 0.55)),
+            (40.0, 0.4 * style.front + 0.6 * style.temple),
+        ]
         + [(style.cheek - 18.0, style.temple + 0.3), (style.cheek - 8.0, style.temple + 2.0), (style.cheek, style.side)]
         + [(112.0, 0.5 * (style.side + style.back)), (180.0, style.back)]
     )
@@ -86,12 +94,18 @@ def grow(identity: Identity) -> Hair | None:
     full = 0.55 + 0.15 * front  # hair that grows back stands up close to its roots
     rise = np.clip((1.0 - along) / (1.0 - full), 0.0, 1.0)
     thick = edge + (style.thick - edge) * rise * (2.0 - rise)
-    thick = thick * (1.0 + 0.16 * _field(identity.noise, 24) + style.curl * 0.14 * _field(identity.noise + 9, 7))
-    thick = thick * (1.0 + 0.25 * identity.hair_part * np.sin(angle))
+    thick = thick * (
+        1.0
+        + (0.16 - 0.12 * style.curl) * _field(identity.noise, 24)
+        + style.curl * 0.05 * _field(identity.noise + 9, 7)
+    )
+    thick = thick * (1.0 + 0.25 * identity.hair_part * np.sin(angle) * smoothstep(along, 0.0, 0.3))
+    if style.side < 5.0 and style.curl == 0.0:  # short hair lies close to the temples
+        thick = thick * (1.0 - 0.72 * smoothstep(height, -6.5, -0.5))
     fall = np.maximum(height - _HANG, 0.0)
     vertices = root + away * thick[..., None]
     vertices[..., 0] += 0.05 * fall * np.sin(angle) + 0.25 * np.sin(0.5 * fall + identity.noise % 7) * (fall > 0)
-    return Hair(vertices, _strands(identity, style))
+    return Hair(vertices, _strands(identity, style), style.side > 5.0)
 
 
 def _growing_back(style: Style, degrees: np.ndarray) -> np.ndarray:
@@ -118,7 +132,12 @@ def _strands(identity: Identity, style: Style) -> np.ndarray:
     else:
         wave = 2.6 * np.sin(row / 21.0 + identity.noise % 11) + 3.0 * np.sin(row / 47.0 + column / 60.0)
         wave = wave * (0.2 + 0.8 * (identity.noise % 5) / 4.0)
-        maps = ((column * 0.86 + wave) % (SIDE - 1)).astype(np.float32), (row * 0.5 + identity.noise % 200) % (SIDE - 1)
+        if identity.hair_style in ("side", "bob", "long"):  # combed to one side
+            wave = wave + 55.0 * identity.hair_part * (1.0 - row / h) ** 1.5
+        maps = (
+            ((column * 0.86 + wave) % (SIDE - 1)).astype(np.float32),
+            (row * 0.5 + identity.noise % 200) % (SIDE - 1),
+        )
         streak = cv2.remap(strands(), maps[0], maps[1].astype(np.float32), cv2.INTER_LINEAR)
     level = np.clip(1.0 + 0.24 * streak, 0.4, 1.8)
     roots = _growing_back(style, np.interp(column[0] / (w - 1) * (len(_ANGLES) - 1), np.arange(len(_ANGLES)), _ANGLES))

@@ -36,14 +36,14 @@ def draw_light(rng: np.random.Generator, harsh: bool) -> Light:
     """A soft daylight or a room; with harsh, a hard lamp from the side, a dark room or a coloured lamp."""
     azimuth, elevation = rng.normal(0.0, 0.55), rng.uniform(0.15, 0.85)
     warm = np.array([1.0 + 0.10 * rng.normal(), 1.0, 1.0 + 0.12 * rng.normal()])
-    key, ambient, exposure, rim = rng.uniform(1.0, 1.4), rng.uniform(0.34, 0.55), rng.uniform(0.85, 1.1), 0.10
+    key, ambient, exposure, rim = (rng.uniform(1.0, 1.4), rng.uniform(0.34, 0.55), rng.uniform(0.85, 1.1), 0.10)
     if harsh:
         kind = rng.integers(3)
-        azimuth, elevation = rng.choice([-1.0, 1.0]) * rng.uniform(1.1, 1.6), rng.uniform(-0.3, 0.9)
+        azimuth, elevation = (rng.choice([-1.0, 1.0]) * rng.uniform(1.1, 1.6), rng.uniform(-0.3, 0.9))
         if kind == 0:
             key, ambient = rng.uniform(1.9, 2.5), rng.uniform(0.06, 0.12)
         elif kind == 1:
-            key, ambient, exposure = rng.uniform(0.6, 0.9), rng.uniform(0.15, 0.3), rng.uniform(0.18, 0.32)
+            key, ambient, exposure = (rng.uniform(0.6, 0.9), rng.uniform(0.15, 0.3), rng.uniform(0.18, 0.32))
         else:
             key, ambient, rim = rng.uniform(1.4, 1.9), rng.uniform(0.12, 0.22), 0.9
             warm = np.clip(rng.uniform(0.25, 1.2, 3), 0.25, 1.2)
@@ -89,12 +89,12 @@ def shadows(depth: np.ndarray, light: Light, scale: float) -> tuple[np.ndarray, 
     x, y, z = light.direction
     h, w = depth.shape
     for step in np.geomspace(0.5, 9.0, 11):
-        dx, dy = int(round(x * step * scale)), int(round(y * step * scale))
+        dx, dy = round(x * step * scale), round(y * step * scale)
         if dx == dy == 0 or abs(dx) >= w or abs(dy) >= h:
             continue
         blocker = np.full_like(depth, -1e3)
-        rows, columns = slice(max(-dy, 0), h - max(dy, 0)), slice(max(-dx, 0), w - max(dx, 0))
-        from_rows, from_columns = slice(max(dy, 0), h - max(-dy, 0)), slice(max(dx, 0), w - max(-dx, 0))
+        rows, columns = (slice(max(-dy, 0), h - max(dy, 0)), slice(max(-dx, 0), w - max(dx, 0)))
+        from_rows, from_columns = (slice(max(dy, 0), h - max(-dy, 0)), slice(max(dx, 0), w - max(-dx, 0)))
         blocker[rows, columns] = depth[from_rows, from_columns]
         above = blocker - depth - z * step
         shadow = np.minimum(shadow, np.clip(1.0 - (above - 0.25) * 2.5, 0.0, 1.0))

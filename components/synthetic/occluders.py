@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from components.synthetic.camera import Camera
+from components.synthetic.glasses import rims, worn
 from components.synthetic.head import Head
 from components.synthetic.light import Light
 from components.synthetic.skin import tone
@@ -65,9 +66,9 @@ def _hand(rng: np.random.Generator, size: int, head: Head, camera: Camera) -> tu
     """Fingers over the mouth, the cheek or an eye."""
     place = head.pictured(np.array([rng.uniform(-3.0, 3.0), rng.uniform(1.0, 8.0)]))
     heading = rng.uniform(-0.9, 0.9) + (0.0 if rng.random() < 0.7 else np.pi / 2)
-    along, beside = np.array([np.sin(heading), -np.cos(heading)]), np.array([np.cos(heading), np.sin(heading)])
+    along, beside = (np.array([np.sin(heading), -np.cos(heading)]), np.array([np.cos(heading), np.sin(heading)]))
     cm = camera.scale
-    alpha, height = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    alpha, height = (np.zeros((size, size), np.float32), np.zeros((size, size), np.float32))
     for finger, length in enumerate((6.0, 7.2, 7.4, 6.6)):
         start = place + beside * (finger - 1.5) * 1.75 * cm - along * 4.0 * cm
         bend = along * np.cos(0.06 * (finger - 1.5)) + beside * np.sin(0.06 * (finger - 1.5))
@@ -92,7 +93,7 @@ def _capsule(alpha: np.ndarray, height: np.ndarray, start: np.ndarray, end: np.n
 
 def _leaves(rng: np.random.Generator, size: int, head: Head, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """A twig close to the lens."""
-    alpha, colour = np.zeros((size, size), np.float32), np.zeros((size, size, 3), np.float32)
+    alpha, colour = (np.zeros((size, size), np.float32), np.zeros((size, size, 3), np.float32))
     green = np.array([0.12, 0.24, 0.05]) * rng.uniform(0.6, 1.5)
     centre = head.pictured(np.array([rng.uniform(-5.0, 5.0), rng.uniform(-2.0, 9.0)]))
     around = np.linspace(0.0, 2.0 * np.pi, 33)
@@ -117,7 +118,7 @@ def _mask(rng: np.random.Generator, size: int, head: Head, camera: Camera) -> tu
     alpha = _fill(size, hull)
     centre = hull.mean(axis=0)
     y, grid_x = np.mgrid[0:size, 0:size]
-    across, down = (grid_x - centre[0]) / (6.0 * camera.scale), (y - centre[1]) / (5.0 * camera.scale)
+    across, down = ((grid_x - centre[0]) / (6.0 * camera.scale), (y - centre[1]) / (5.0 * camera.scale))
     pleat = 0.05 * np.sin(down * 9.0 + 1.2 * across**2)
     base = np.array([(0.45, 0.60, 0.70), (0.72, 0.72, 0.70), (0.08, 0.08, 0.09)][rng.integers(3)])
     shade = 0.95 - 0.35 * across**2 - 0.15 * down + pleat
@@ -126,27 +127,15 @@ def _mask(rng: np.random.Generator, size: int, head: Head, camera: Camera) -> tu
 
 def _sunglasses(rng: np.random.Generator, size: int, head: Head, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """Dark glasses."""
-    around = np.linspace(0.0, 2.0 * np.pi, 49)
     square = rng.uniform(0.55, 1.0)
     alpha = np.zeros((size, size), np.float32)
-    bridge = []
-    for side in (-1.0, 1.0):
-        rim_x = side * 3.3 + 2.35 * np.sign(np.cos(around)) * np.abs(np.cos(around)) ** square
-        rim_y = 0.15 + 1.75 * np.sign(np.sin(around)) * np.abs(np.sin(around)) ** square
-        rim = _before(head, camera, np.stack([rim_x, rim_y], axis=1))
+    for rim in rims(head, camera, square):
         np.maximum(alpha, _fill(size, rim), out=alpha)
-        bridge.append(_before(head, camera, np.array([[side * 1.2, -0.7], [side * 1.2, -0.2]])))
-    strap = np.concatenate([bridge[0], bridge[1][::-1]])
+    strap = worn(head, camera, np.array([[-1.2, -0.7], [1.2, -0.7], [1.2, -0.2], [-1.2, -0.2]]))
     np.maximum(alpha, _fill(size, strap), out=alpha)
     y = np.linspace(0.0, 1.0, size)[:, None, None]
     tint = rng.uniform(0.01, 0.05, 3)
     return alpha, np.broadcast_to(tint + 0.10 * (1.0 - y) ** 2, (size, size, 3)).astype(np.float32)
-
-
-def _before(head: Head, camera: Camera, places: np.ndarray) -> np.ndarray:
-    """Places (n, 2) of a flat thing worn before the eyes -> image px."""
-    flat = np.concatenate([places, 10.2 - 0.06 * places[:, :1] ** 2], axis=1)
-    return camera.project(camera.view(flat))
 
 
 _PAINTERS = {"board": _board, "hand": _hand, "leaves": _leaves, "mask": _mask, "sunglasses": _sunglasses}

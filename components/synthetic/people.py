@@ -32,6 +32,7 @@ class Identity:
         lipstick: Whether it is.
         makeup: 0..1, strength of shadow and liner around the eyes.
         makeup_colour: (3,) linear RGB.
+        glasses: 0 for none, else how square they are, 0.5..1.
         noise: Seed of everything strewn: pores, hair, freckles.
     """
 
@@ -53,6 +54,7 @@ class Identity:
     lipstick: bool
     makeup: float
     makeup_colour: np.ndarray
+    glasses: float
     noise: int
 
 
@@ -122,6 +124,7 @@ def draw_identity(rng: np.random.Generator) -> Identity:
         lipstick=made_up,
         makeup=float(rng.uniform(0.3, 1.0)) if made_up else 0.0,
         makeup_colour=EYESHADOWS[rng.integers(len(EYESHADOWS))],
+        glasses=float(rng.uniform(0.5, 1.0)) if rng.random() < 0.13 else 0.0,
         noise=int(rng.integers(1 << 31)),
     )
 
@@ -140,7 +143,15 @@ def _hair_colour(rng: np.random.Generator, melanin: float, age: float) -> np.nda
 
 def _hair_style(rng: np.random.Generator, masculine: float, age: float) -> str:
     hers = ("bob", "long", "long", "fringe", "bun", "afro", "side")
-    his = ("short", "short", "side", "side", "buzz", "bald" if age > 0.4 else "short", "receding" if age > 0.4 else "afro")
+    his = (
+        "short",
+        "short",
+        "side",
+        "side",
+        "buzz",
+        "bald" if age > 0.4 else "short",
+        "receding" if age > 0.4 else "afro",
+    )
     styles = his if masculine > 0.5 else hers
     return styles[rng.integers(len(styles))]
 

@@ -19,7 +19,9 @@ MOUTH_Y = 0.5 * (UPPER_LIP_ROW + LOWER_LIP_ROW)
 IRIS_RADIUS = 0.66
 
 # Heights of the lips' outer contours at distance x from the middle, for lips of mean thickness.
-_UPPER_CONTOUR = spline([(0.0, 6.50), (0.28, 6.43), (0.55, 6.36), (1.1, 6.50), (1.8, 6.84), (2.2, 7.05), (2.5, MOUTH_Y)])
+_UPPER_CONTOUR = spline(
+    [(0.0, 6.50), (0.28, 6.43), (0.55, 6.36), (1.1, 6.50), (1.8, 6.84), (2.2, 7.05), (2.5, MOUTH_Y)]
+)
 _LOWER_CONTOUR = spline([(0.0, 8.38), (0.8, 8.28), (1.6, 7.92), (2.1, 7.55), (2.5, MOUTH_Y)])
 _BROW_UPPER = spline([(0.0, -2.45), (0.35, -2.78), (0.65, -2.86), (0.85, -2.55), (1.0, -1.95)])
 _BROW_HALF = spline([(0.0, 0.85), (0.2, 1.0), (0.6, 0.9), (0.85, 0.5), (1.0, 0.0)])

@@ -18,12 +18,12 @@ class Grid:
     Attributes:
         screen: (R, C, 2), (x, y), px of the canvas it is drawn on.
         depth: (R, C), cm towards the camera.
-        two_sided: Whether its back is drawn as well.
+        sides: Which sides of it are drawn: "front", "back" or "both".
     """
 
     screen: np.ndarray
     depth: np.ndarray
-    two_sided: bool = False
+    sides: str = "front"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def rasterise(grids: Sequence[Grid], size: int) -> Layer:
     """Draws grids on a canvas of size x size px, the nearest surface last."""
     quads = [_quads(number, grid, size) for number, grid in enumerate(grids)]
     corners = np.concatenate([q[0] for q in quads])  # (Q, 4, 3): x, y, depth
-    home = np.concatenate([q[1] for q in quads])  # (Q, 4): grid, column, row, back
+    home = np.concatenate([q[1] for q in quads])  # (Q, 5): grid, column, row, back, mirrored
     order = np.argsort(corners[:, :, 2].sum(axis=1), kind="stable")
     corners, home = corners[order], home[order]
     canvas = np.full((size, size), -1, dtype=np.int32)
@@ -74,31 +74,40 @@ def _quads(number: int, grid: Grid, size: int) -> tuple[np.ndarray, np.ndarray]:
     vertices = np.concatenate([grid.screen, grid.depth[..., None]], axis=-1)
     corners = np.stack([vertices[:-1, :-1], vertices[:-1, 1:], vertices[1:, 1:], vertices[1:, :-1]], axis=2)
     corners = corners.reshape(-1, 4, 3)
-    one, two = corners[:, 2, :2] - corners[:, 0, :2], corners[:, 3, :2] - corners[:, 1, :2]
+    one, two = (corners[:, 2, :2] - corners[:, 0, :2], corners[:, 3, :2] - corners[:, 1, :2])
     area = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
     low, high = corners[:, :, :2].min(axis=1), corners[:, :, :2].max(axis=1)
-    keep = ((area > 0.0) | grid.two_sided) & (high > 0.0).all(axis=1) & (low < size).all(axis=1)
+    faces = {"front": area > 0.0, "back": area < 0.0, "both": area != 0.0}[grid.sides]
+    keep = faces & (high > 0.0).all(axis=1) & (low < size).all(axis=1)
     index = np.flatnonzero(keep)
     row, column = np.divmod(index, grid.screen.shape[1] - 1)
-    home = np.stack([np.full_like(index, number), column, row, area[index] <= 0.0], axis=1)
+    mirrored = column < (grid.screen.shape[1] - 1) // 2
+    home = np.stack([np.full_like(index, number), column, row, area[index] <= 0.0, mirrored], axis=1)
     return corners[index], home
 
 
 def _inside(quad: np.ndarray, pixels: np.ndarray, size: int, corners: np.ndarray, home: np.ndarray) -> Layer:
     """Where in its quadrilateral every pixel lies: two triangles, as in `chart.interpolate`."""
+    mirrored = home[:, 4] > 0
+    corners = np.where(mirrored[:, None, None], corners[:, [1, 0, 3, 2]], corners)
+    origin = corners[:, 0, :2]
+    corners = corners - np.concatenate([origin, np.zeros((len(corners), 1))], axis=1)[:, None]
     a, b, c, d = (corners[:, i] for i in range(4))
     first = _affine(a, b, c, ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
     second = _affine(a, c, d, ((0.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
     across = np.stack([c[:, 1] - a[:, 1], a[:, 0] - c[:, 0]], axis=1)
     turn = np.sign(((b - a)[:, :2] * across).sum(axis=1, keepdims=True))
     line = np.concatenate([across, -(a[:, :2] * across).sum(axis=1, keepdims=True)], axis=1) * turn
-    y, x = np.divmod(pixels, size)
-    side = np.take(line, quad, axis=0)
+    y, x = np.divmod(pixels.astype(np.int32), np.int32(size))
+    offset = np.take(origin.astype(np.float32), quad, axis=0)
+    x, y = x - offset[:, 0], y - offset[:, 1]
+    side = np.take(line.astype(np.float32), quad, axis=0)
     on_first = side[:, 0] * x + side[:, 1] * y + side[:, 2] >= 0.0
-    maps = np.concatenate([first, second]).reshape(-1, 9)
+    maps = np.concatenate([first, second]).reshape(-1, 9).astype(np.float32)
     chosen = np.take(maps, np.where(on_first, quad, quad + len(corners)), axis=0)
     place = chosen[:, 0::3] * x[:, None] + chosen[:, 1::3] * y[:, None] + chosen[:, 2::3]
     owner = np.take(home, quad, axis=0)
+    place[:, 0] = np.where(owner[:, 4] > 0, 1.0 - place[:, 0], place[:, 0])
     cells = np.clip(place[:, :2], -0.25, 1.25) + owner[:, 1:3]
     depth = place[:, 2].astype(np.float32)
     return Layer(pixels, size, owner[:, 0], cells.astype(np.float32), depth, owner[:, 3].astype(bool))
@@ -126,6 +135,6 @@ def lookup(texture: np.ndarray, cells: np.ndarray, scale: float = 1.0) -> np.nda
     lines = max(-(-len(cells) // width), 1)
     maps = np.zeros((lines * width, 2), dtype=np.float32)
     maps[: len(cells)] = cells * np.float32(scale)
-    maps = maps.reshape(lines, width, 2)
-    values = cv2.remap(texture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    along, down = np.ascontiguousarray(maps.T).reshape(2, lines, width)
+    values = cv2.remap(texture, along, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return values.reshape(lines * width, -1)[: len(cells)]

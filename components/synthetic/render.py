@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from components.synthetic.body import Clothes, ear_colour, ears, torso, torso_colour
+from components.synthetic.body import CLOTH_DETAIL, Clothes, ear_colour, ears, torso, torso_colour
 from components.synthetic.brows import paint_brow
 from components.synthetic.camera import Camera
 from components.synthetic.chart import CHART_X, DETAIL, LOWER_LIP_ROW, ROWS, TEXEL_X, TEXEL_Y, UPPER_LIP_ROW
 from components.synthetic.eyes import paint_eye
-from components.synthetic.hair import grow, shade_hair
+from components.synthetic.hair import Hair, grow, shade_hair
 from components.synthetic.head import Head
 from components.synthetic.light import CLOTH_WRAP, SKIN_WRAP, Light, normals, shade, shadows
 from components.synthetic.mouth import paint_mouth
@@ -46,7 +46,7 @@ def render(head: Head, camera: Camera, light: Light, clothes: Clothes, backgroun
     size = background.shape[0]
     canvas = size * OVERSAMPLE
     bust = [head.view, *(camera.view(ear) for ear in ears(head.identity)), torso(camera, head.identity)]
-    layer = rasterise([_grid(view, camera, two_sided=i in (1, 2)) for i, view in enumerate(bust)], canvas)
+    layer = rasterise([_grid(view, camera, "both" if i in (1, 2) else "front") for i, view in enumerate(bust)], canvas)
     depth = layer.depth_map()
     hair = _Hair(head, camera, light, canvas)
     lit, crevice = _shading_maps(depth, np.maximum(depth, hair.depth), light, camera, canvas)
@@ -65,20 +65,20 @@ def render(head: Head, camera: Camera, light: Light, clothes: Clothes, backgroun
     return Rendered(picture[..., :3] + background * (1.0 - picture[..., 3:]), depth, covered)
 
 
-def _grid(view: np.ndarray, camera: Camera, two_sided: bool = False) -> Grid:
+def _grid(view: np.ndarray, camera: Camera, sides: str) -> Grid:
     screen = camera.project(view) * OVERSAMPLE + 0.5 * (OVERSAMPLE - 1)
-    return Grid(screen, view[..., 2], two_sided)
+    return Grid(screen, view[..., 2], sides)
 
 
 def _shading_maps(
     depth: np.ndarray, blockers: np.ndarray, light: Light, camera: Camera, canvas: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shadow and crevice maps (h, w) for surfaces at depth (h, w) under blockers (h, w), cm."""
-    small = np.ascontiguousarray(blockers[::_SHADOW_STEP, ::_SHADOW_STEP])
+    small = np.ascontiguousarray(blockers[_SHADOW_STEP // 2 :: _SHADOW_STEP, _SHADOW_STEP // 2 :: _SHADOW_STEP])
     maps = shadows(small, light, camera.scale * OVERSAMPLE / _SHADOW_STEP)
     kernel = np.ones((3, 3), np.uint8)
     # The maps are coarse: along an outline what lies behind would take the light of what lies before it.
-    behind = depth < cv2.resize(cv2.dilate(small, kernel), (canvas, canvas), interpolation=cv2.INTER_NEAREST) - 1.2
+    behind = depth < cv2.resize(cv2.dilate(small, kernel), (canvas, canvas), interpolation=cv2.INTER_NEAREST) - 2.5
     lit, crevice = (
         np.where(behind, cv2.resize(cv2.erode(each, kernel), (canvas, canvas)), cv2.resize(each, (canvas, canvas)))
         for each in maps
@@ -165,43 +165,48 @@ def _torso(
     crevice: np.ndarray,
 ) -> np.ndarray:
     key, ambient = (lookup(each, cells) for each in shade(normals(view), light, CLOTH_WRAP, 12.0))
-    paint = lookup(torso_colour(head.identity, clothes, view), cells, 6)
+    paint = lookup(torso_colour(head.identity, clothes, view), cells, CLOTH_DETAIL)
     gloss = 0.07 * (1.0 - paint[:, 3])
     return _light(paint[:, :3], gloss, key, ambient, lit, crevice, light)
 
 
 class _Hair:
-    """Hair in front of this camera; nothing at all on a bald head."""
+    """Hair in front of this camera: what is seen of its inside, then of its outside; nothing on a bald head."""
 
     def __init__(self, head: Head, camera: Camera, light: Light, canvas: int) -> None:
-        self.layer: Layer | None = None
+        self.sheets: list[tuple[Layer, np.ndarray]] = []  # with (N, 4): RGB and cover
         self.depth = np.full((canvas, canvas), -1e3, dtype=np.float32)
         hair = grow(head.identity)
         if hair is None:
             return
         view = camera.view(hair.vertices)
-        self.layer = rasterise([_grid(view, camera, two_sided=True)], canvas)
-        scale = (hair.texture.shape[0] - 1) / (view.shape[0] - 1), (hair.texture.shape[1] - 1) / (view.shape[1] - 1)
-        level, cover = lookup(hair.texture, self.layer.cells * np.array(scale[::-1], dtype=np.float32)).T
-        lighting = lookup(shade_hair(view, light, head.identity), self.layer.cells)
-        shine = (0.10 + 0.5 * head.identity.hair) * light.key
-        back = np.where(self.layer.back, 0.35, 1.0)[:, None]
-        self.colour = lighting[:, :3] * (level * level)[:, None] + (lighting[:, 3] * level**3)[:, None] * shine * 0.45
-        self.colour = self.colour * back
-        self.cover = cover
-        self.depth = self.layer.depth_map(cover > 0.5)
+        lighting = shade_hair(view, light, head.identity)
+        for sides in ("back", "front") if hair.hangs else ("front",):
+            layer = rasterise([_grid(view, camera, sides)], canvas)
+            colour = _strand_colour(layer, hair, lighting, head, light)
+            self.sheets.append((layer, colour))
+            self.depth = np.maximum(self.depth, layer.depth_map(colour[:, 3] > 0.5))
 
     def lay(self, picture: np.ndarray, depth: np.ndarray, lit: np.ndarray) -> np.ndarray:
         """Lays the hair that is in front of depth over a picture (h * w, 4); gives its cover (h, w)."""
-        over = np.zeros(depth.shape, dtype=np.float32)
-        if self.layer is None:
-            return over
-        pixels = self.layer.pixels
-        front = self.layer.depth - depth.ravel()[pixels]
-        alpha = (self.cover * smoothstep(front, -0.15, 0.05)).astype(np.float32)
-        shadow = (0.45 + 0.55 * lit.ravel()[pixels])[:, None]
-        source = np.concatenate([self.colour * shadow, np.ones((len(pixels), 1), np.float32)], axis=1)
-        old = picture[pixels]
-        picture[pixels] = old + (source - old) * alpha[:, None]
-        over.ravel()[pixels] = alpha
-        return over
+        over = np.zeros(depth.size, dtype=np.float32)
+        for layer, colour in self.sheets:
+            front = layer.depth - depth.ravel()[layer.pixels]
+            alpha = (colour[:, 3] * smoothstep(front, -0.15, 0.05)).astype(np.float32)
+            source = colour * (0.45 + 0.55 * lit.ravel()[layer.pixels])[:, None]
+            source[:, 3] = 1.0
+            old = picture[layer.pixels]
+            picture[layer.pixels] = old + (source - old) * alpha[:, None]
+            over[layer.pixels] = np.maximum(over[layer.pixels], alpha)
+        return over.reshape(depth.shape)
+
+
+def _strand_colour(layer: Layer, hair: Hair, lighting: np.ndarray, head: Head, light: Light) -> np.ndarray:
+    """(N, 4) float32: linear RGB and cover of a layer of hair."""
+    scale = [(hair.texture.shape[i] - 1) / (lighting.shape[i] - 1) for i in (1, 0)]
+    level, cover = lookup(hair.texture, layer.cells * np.array(scale, dtype=np.float32)).T
+    lit = lookup(lighting, layer.cells)
+    shine = ((0.10 + 0.5 * head.identity.hair) * light.key * 0.45).astype(np.float32)
+    colour = lit[:, :3] * (level * level)[:, None] + (lit[:, 3] * level**3)[:, None] * shine
+    inside = np.where(layer.back, np.float32(0.3), np.float32(1.0))[:, None]
+    return np.concatenate([colour * inside, cover[:, None]], axis=1)

@@ -36,7 +36,7 @@ def overlay(image: np.ndarray, landmarks: np.ndarray, visible: np.ndarray, schem
     for outline in SCHEMES[scheme].outlines:
         cv2.polylines(lines, [fixed[list(outline)]], False, LINE, 1, cv2.LINE_AA, _SHIFT)
     canvas = cv2.addWeighted(canvas, 0.6, lines, 0.4, 0.0)
-    radius = int(round((0.5 + 0.7 * zoom * height / 320) * (1 << _SHIFT)))
+    radius = round((0.5 + 0.7 * zoom * height / 320) * (1 << _SHIFT))
     for point, seen in zip(fixed, visible, strict=True):
         cv2.circle(canvas, point.tolist(), radius, VISIBLE if seen else HIDDEN, -1, cv2.LINE_AA, _SHIFT)
     return canvas

@@ -69,7 +69,7 @@ def albedo(identity: Identity, expression: Expression) -> np.ndarray:
     value = 1.0 + 0.030 * patch(cloud(2), h, w, identity.noise) + 0.035 * patch(cloud(12), h, w, identity.noise)
     value = value - (0.16 + 0.10 * identity.age) * mask["rings"] - 0.55 * mask["wing"] * 0.5
     value = value * (1.0 - _wrinkles(mask, identity, expression)) * (1.0 - 0.90 * mask["nostrils"])
-    red = mask["blush"] * (0.10 + 0.22 * identity.ruddy) + 0.025 * patch(cloud(30), h, w, identity.noise)
+    red = mask["blush"] * (0.08 + 0.16 * identity.ruddy) + 0.025 * patch(cloud(30), h, w, identity.noise)
     red = red + 0.10 * mask["rings"]
     colour = np.empty((h, w, 3), dtype=np.float32)
     for channel, pull in enumerate((0.12, -0.85, -0.65)):
@@ -98,7 +98,7 @@ def _beard(colour: np.ndarray, identity: Identity, mask: np.ndarray) -> np.ndarr
         cover = mask * np.clip(0.30 + 0.16 * grain, 0.0, 0.8) * (0.4 + 1.2 * identity.beard)
     else:
         curl = patch(cloud(2, 3), h, w, identity.noise + 5)
-        cover = smoothstep(mask + 0.12 * curl, 0.22, 0.78) * np.clip(0.86 + 0.10 * grain, 0.0, 1.0)
-    hair = identity.hair * 0.8
-    shine = (1.0 + 0.25 * grain)[..., None] * hair
+        cover = smoothstep(mask + 0.10 * curl, 0.18, 0.92) * np.clip(0.86 + 0.10 * grain, 0.0, 1.0)
+    strand = patch(cloud(1, 6), h, w, identity.noise + 11)
+    shine = np.clip(0.55 + 0.16 * strand + 0.08 * grain, 0.15, 1.1)[..., None] * (identity.hair + 0.01)
     return (colour + (shine - colour) * cover[..., None]).astype(np.float32)

@@ -38,7 +38,7 @@ def skull(angle: np.ndarray, y: np.ndarray, shape: Mapping[str, float]) -> np.nd
 
 def width_factor(y: np.ndarray, shape: Mapping[str, float]) -> np.ndarray:
     """How much wider than the mean this head is at chart height y."""
-    factor = 1.0 + 0.035 * shape["width"]
+    factor = np.full(np.shape(y), 1.0 + 0.035 * shape["width"])
     factor = factor + 0.035 * shape["jaw_width"] * bell(y - 8.0, 2.0)
     factor = factor + 0.06 * shape["chin_width"] * bell(y - 10.8, 0.9)
     factor = factor + 0.02 * shape["forehead_width"] * bell(y + 6.0, 3.0)

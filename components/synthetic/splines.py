@@ -9,7 +9,7 @@ import numpy as np
 Curve = Callable[[np.ndarray], np.ndarray]
 
 
-def smoothstep(value: np.ndarray, low: float, high: float) -> np.ndarray:
+def smoothstep(value: np.ndarray, low: float | np.ndarray, high: float | np.ndarray) -> np.ndarray:
     """0 below low, 1 above high, a cubic between; low > high turns it round."""
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)

@@ -5,30 +5,28 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from components.synthetic.camera import Camera
-from components.synthetic.chart import COLUMNS, ROWS, interpolate
+from components.synthetic.chart import COLUMNS, ROWS, interpolate, locate
 from components.synthetic.head import Head
 from components.synthetic.light import normals
 from components.synthetic.places import landmark_places
 
 SCHEME_NAMES = ("ibug68", "wflw98")
 JAW_COUNT = {"ibug68": 17, "wflw98": 33}
-_MARCH = np.deg2rad(np.linspace(90.0, 38.0, 66))
+_MARCH = np.deg2rad(np.linspace(90.0, 24.0, 84))
 
 
-def landmarks(scheme: str, head: Head, camera: Camera) -> np.ndarray:
+def landmarks(scheme: str, head: Head) -> np.ndarray:
     """(K, 2) float64, (x, y), image px."""
     places = landmark_places(scheme, head.identity, head.expression)
     points = head.pictured(places)
     count = JAW_COUNT[scheme]
     # Always marched with the finer markup's neighbours, so that both schemes agree on their common points.
-    jaw = _outline(head)
-    points[:count] = jaw[:: (len(jaw) - 1) // (count - 1)]
+    points[:count] = _outline(head)[:: 32 // (count - 1), :2]
     return points
 
 
 def _outline(head: Head) -> np.ndarray:
-    """(33, 2) image px: the jaw, each point moved along its row to where the outline of the face is seen.
+    """(33, 3), (x, y) in image px and depth in cm: the jaw, each point moved along its row to where the outline of the face is seen.
 
     The markups are two-dimensional: on the far side of a turned head the jaw itself is hidden, and annotators follow
     the visible outline. "Landmark marching" picks, on the line of the surface through a jaw point, the outermost one.
@@ -40,18 +38,19 @@ def _outline(head: Head) -> np.ndarray:
     angle = np.where(sign[:, None] == 0.0, 0.0, sign[:, None] * _MARCH)
     column = np.interp(angle, COLUMNS, np.arange(len(COLUMNS)))
     row = np.interp(np.broadcast_to(places[:, 1:], angle.shape), ROWS, np.arange(len(ROWS)))
-    paths = interpolate(head.screen, np.stack([column, row], axis=-1))  # (33, M, 2)
+    surface = np.concatenate([head.screen, head.view[..., 2:]], axis=-1)
+    paths = interpolate(surface, np.stack([column, row], axis=-1))  # (33, M, 3)
     points = paths[:, 0]
     for _ in range(3):
-        tangent = np.gradient(points, axis=0)
+        tangent = np.gradient(points[:, :2], axis=0)
         outward = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
         points = _outermost(paths, outward)
     return points
 
 
 def _outermost(paths: np.ndarray, outward: np.ndarray) -> np.ndarray:
-    """Of each path (K, M, 2) the point (K, 2) furthest outward (K, 2), between its vertices."""
-    far = np.einsum("kmi,ki->km", paths, outward)
+    """Of each path (K, M, 3), (x, y, depth), the point (K, 3) furthest outward (K, 2), between its vertices."""
+    far = np.einsum("kmi,ki->km", paths[..., :2], outward)
     best = np.argmax(far, axis=1)
     last = far.shape[1] - 1
     every = np.arange(len(far))
@@ -64,9 +63,7 @@ def _outermost(paths: np.ndarray, outward: np.ndarray) -> np.ndarray:
     return paths[every, low] * (1.0 - part) + paths[every, low + 1] * part
 
 
-def visibility(
-    scheme: str, head: Head, camera: Camera, points: np.ndarray, depth: np.ndarray, covered: np.ndarray
-) -> np.ndarray:
+def visibility(scheme: str, head: Head, points: np.ndarray, depth: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """(K,) bool: neither behind the head itself nor under hair or another thing.
 
     Args:
@@ -80,15 +77,10 @@ def visibility(
     canvas = np.round(points * scale + 0.5 * (scale - 1)).astype(int)
     column, row = (np.clip(canvas[:, i], 0, depth.shape[0] - 1) for i in (0, 1))
     near = cv2.erode(depth, np.ones((3, 3), np.uint8))[row, column]
-    hidden = near > head.depth(places) + 0.4
-    facing = interpolate(normals(head.view), _cells(places))[:, 2]
-    hidden |= facing < -0.05
-    hidden[: JAW_COUNT[scheme]] = False  # on the visible outline by construction
+    hidden = (near > head.depth(places) + 0.4) | (interpolate(normals(head.view), locate(places))[:, 2] < -0.05)
+    count = JAW_COUNT[scheme]
+    # On the visible outline by construction, unless the nose reaches beyond the cheek.
+    beside_nose = np.abs(places[:count, 1] - 3.0) < 3.5
+    hidden[:count] = beside_nose & (near[:count] > _outline(head)[:: 32 // (count - 1), 2] + 1.2)
     x, y = (np.clip(np.round(points[:, i]).astype(int), 0, size - 1) for i in (0, 1))
     return ~(hidden | covered[y, x])
-
-
-def _cells(places: np.ndarray) -> np.ndarray:
-    from components.synthetic.chart import locate
-
-    return locate(places)

@@ -1,0 +1,102 @@
+"""Nested heatmaps: cell and bin by hand, maps, and what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from components.codecs import Hih
+
+CODEC = Hih(crop=256, stride=4, sigma=1.5)
+SEEN = np.ones((1, 1), bool)
+
+
+@pytest.mark.parametrize(
+    ("x", "cell", "bin_"),
+    [
+        # By hand, edge-based coordinate (x + 0.5) / 4 = cell + part, bin = floor(8 * part).
+        (13.5, 3, 4),  # 3.5: the middle of cell 3
+        (11.5, 3, 0),  # 3.0: its left edge
+        (12.0, 3, 1),  # 3.125
+        (11.99, 3, 0),  # 3.1225
+        (15.49, 3, 7),  # 3.9975
+        (15.5, 4, 0),  # 4.0: the next one's edge
+        (-0.5, 0, 0),  # 0.0: the crop's edge
+        (255.49, 63, 7),  # 63.9975
+    ],
+)
+def test_a_coordinate_falls_into_a_cell_and_a_bin(x: float, cell: int, bin_: int) -> None:
+    targets = CODEC.encode(np.array([[[x, 13.5]]]), SEEN)
+    assert [cell, 3] == targets["cells"][0, 0].tolist()
+    assert [bin_, 4] == targets["bins"][0, 0].tolist()
+
+
+def test_the_decimal_map_is_a_gaussian_on_the_bin_indexed_row_y_column_x(render: Callable) -> None:
+    # By hand: x = 13.5 is bin 4, y = 12.0 is bin 1 of cell 3.
+    decimal = render(CODEC, [[[13.5, 12.0]]])["decimal"][0, 0]
+    assert (8, 8) == decimal.shape
+    assert 1.0 == decimal[1, 4]
+    np.testing.assert_allclose(decimal[1, 5], np.exp(-0.5), atol=1e-6)  # one bin off, sigma 1
+    np.testing.assert_allclose(decimal[3, 4], np.exp(-2.0), atol=1e-6)  # two bins off
+
+
+def test_maps_of_numbers_drawn_by_hand_are_read_as_cell_and_middle_of_the_bin() -> None:
+    heatmap, decimal = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 8, 8)
+    heatmap[0, 0, 10, 3], decimal[0, 0, 7, 4] = 0.5, 2.0
+    decoded = CODEC.decode({"heatmap": heatmap, "decimal": decimal})
+    # By hand, edge-based: x = (3 + 4.5 / 8) * 4 - 0.5 = 13.75, y = (10 + 7.5 / 8) * 4 - 0.5 = 43.25.
+    assert [13.75, 43.25] == decoded.landmarks[0, 0].tolist()
+    assert 0.5 == decoded.confidence[0, 0]
+
+
+def test_decoding_equals_a_plain_loop() -> None:
+    rng = np.random.default_rng(0)
+    heatmap, decimal = rng.random((3, 5, 64, 64), np.float32), rng.normal(size=(3, 5, 8, 8)).astype(np.float32)
+    decoded = CODEC.decode({"heatmap": torch.from_numpy(heatmap), "decimal": torch.from_numpy(decimal)})
+    for n in range(3):
+        for k in range(5):
+            row, column = np.unravel_index(heatmap[n, k].argmax(), (64, 64))
+            b, a = np.unravel_index(decimal[n, k].argmax(), (8, 8))
+            expected = [(column + (a + 0.5) / 8) * 4 - 0.5, (row + (b + 0.5) / 8) * 4 - 0.5]
+            np.testing.assert_allclose(decoded.landmarks[n, k], expected, atol=1e-4)
+
+
+def test_decimal_logits_of_any_scale_are_read_alike() -> None:
+    rng = torch.Generator().manual_seed(0)
+    heatmap, decimal = torch.rand(2, 3, 64, 64, generator=rng), torch.rand(2, 3, 8, 8, generator=rng)
+    plain = CODEC.decode({"heatmap": heatmap, "decimal": decimal}).landmarks
+    torch.testing.assert_close(plain, CODEC.decode({"heatmap": heatmap, "decimal": decimal * 7 - 30}).landmarks)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-0.5, 63.5), (-0.5, 0.5), (62.5, 63.5)], ids=["whole map", "first cell", "last cell"]
+)
+def test_floor_bins_lose_0_0478_cells_and_no_more_at_the_border(
+    cell_errors: Callable, uniform: Callable, low: float, high: float
+) -> None:
+    errors = cell_errors(CODEC, uniform(low, high))
+    # The mean distance to the centre of a square of side 1/8, (sqrt 2 + asinh 1) / 6 / 8 = 0.0478, in any cell.
+    np.testing.assert_allclose(np.linalg.norm(errors, axis=1).mean(), 0.0478, atol=0.0005)
+    np.testing.assert_allclose(errors.mean(axis=0), [0, 0], atol=0.001)
+    assert 1 / 16 + 1e-4 > np.abs(errors).max()
+
+
+@pytest.mark.parametrize("decimal", [1, 2, 4, 16])
+def test_other_sizes_lose_in_proportion(cell_errors: Callable, uniform: Callable, decimal: int) -> None:
+    errors = cell_errors(Hih(crop=64, stride=4, sigma=1.5, decimal=decimal), uniform(-0.5, 15.5))
+    floor = (np.sqrt(2) + np.arcsinh(1)) / 6 / decimal
+    np.testing.assert_allclose(np.linalg.norm(errors, axis=1).mean(), floor, rtol=0.01)
+
+
+def test_unknown_bins_are_refused() -> None:
+    with pytest.raises(ValueError, match="unknown bins 'round'; known: floor"):
+        Hih(crop=256, stride=4, sigma=1.5, bins="round")
+
+
+@pytest.mark.parametrize("wrong", [{"decimal": 0}, {"decimal_sigma": 0.0}])
+def test_a_decimal_map_without_extent_is_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="hih takes a decimal of at least 1, and sigmas above 0"):
+        Hih(**{"crop": 256, "stride": 4, "sigma": 1.5, **wrong})

@@ -1,0 +1,89 @@
+"""What many tests share: a Ray of this machine, and a copy of the project to run whole flows in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import pipelines  # noqa: F401 - sets the defaults before any tool is imported
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = ["components", "pipelines", "flows", "recipes"]
+FILES = ["dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "requirements.lock", ".dvc/config", ".dvc/.gitignore"]
+
+settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile("tests")
+
+
+class Project:
+    """A copy of the project in a folder of its own, with git and DVC, to run its commands in.
+
+    Args:
+        root: Of the copy.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def run(self, *words: str, check: bool = True, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command as a user would, in the copy's root; "python" is this very Python."""
+        done = subprocess.run(
+            words, cwd=self.root, env=self.environment(**environment), capture_output=True, text=True, timeout=timeout, check=False
+        )  # fmt: skip
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        """The user's environment, without what this project's own defaults have put into ours."""
+        kept = {name: value for name, value in os.environ.items() if name not in pipelines.environment.names()}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**kept, "PATH": path, "PYTHONPATH": str(self.root), **extra}
+
+    def edit(self, name: str, *changes: tuple[str, str]) -> None:
+        """Replaces text in a file; every text must be there."""
+        path = self.root / name
+        text = path.read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in text, f"{name} has no {old!r}"
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def make_project(tmp_path_factory: pytest.TempPathFactory):
+    """Makes copies; each is a git repository with one commit."""
+
+    def make() -> Project:
+        # Short, so that Ray's sockets fit below it.
+        root = tmp_path_factory.mktemp("p", numbered=True)
+        for name in CODE:
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in FILES:
+            (root / name).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+        project = Project(root)
+        identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+        for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-qm", "a copy"]):
+            project.run("git", *words)
+        project.run("git", "config", "user.name", "Test")
+        project.run("git", "config", "user.email", "test@example.org")
+        return project
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[None]:
+    """One Ray for all tests that need one in this process."""
+    from pipelines import cluster
+
+    with cluster.connected(training_workers=2):
+        yield
