@@ -330,9 +330,7 @@ def bytes_per_face(work: Work) -> tuple[int, int]:
 
 def show_rates(work: Work, seconds: dict[str, np.ndarray], console: Console) -> None:
     faces, sizes = work.num_steps * BATCH, bytes_per_face(work)
-    table = Table(
-        "stored crop to batch", "faces/s/core", "quartiles", "ratio", "bytes/face", title_justify="left"
-    )
+    table = Table("stored crop to batch", "faces/s/core", "quartiles", "ratio", "bytes/face", title_justify="left")
     for name, size in zip(seconds, [*sizes, sizes[0]], strict=True):
         low, median, high = np.percentile(faces / seconds[name], [25, 50, 75])
         ratio = np.median(seconds["plain loader"]) / np.median(seconds[name])

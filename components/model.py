@@ -188,12 +188,11 @@ class LandmarkModel(nn.Module):
             ValueError: Files missing or not of this format.
         """
         folder = Path(folder)
-        try:
-            config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-            model = cls(config)
-            model.network.load_state_dict(load_file(folder / WEIGHTS))
-        except FileNotFoundError as error:
-            raise ValueError(f"{folder} holds no model: {Path(error.filename or '').name} is missing") from error
+        for name in (CONFIG, WEIGHTS):
+            if not (folder / name).is_file():
+                raise ValueError(f"{folder} holds no model: {name} is missing")
+        model = cls(ModelConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8"))))
+        model.network.load_state_dict(load_file(folder / WEIGHTS))
         return model.eval()
 
 

@@ -119,7 +119,7 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
                 "step": step,
             }
             num_faces = losses[1].item() / config.scheme.num_landmarks
-            worker.report({**metrics, "faces_per_s": num_faces / seconds}, state)
+            worker.report({**metrics, "faces_per_s": num_faces / seconds, "from_step": resumed}, state)
             losses.zero_()
             since = time.monotonic()
         if step == plan.total:

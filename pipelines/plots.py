@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from matplotlib.figure import Figure
 
 from components.images import encode_jpeg
 from components.schemes import Scheme
+from pipelines.outputs import whole_file
 
 INK, MUTED, ALARM = "#1c2733", "#6b7885", "#c2321d"
 COLORS = ("#1261a6", "#e08a00", "#1b8a6b", "#9a4fb5", "#8a6d3b", "#d1477a", "#4b6cb7", "#5f7a12")
@@ -182,7 +182,8 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
     text = text[text.index("<svg") :]
     for mark in (' id="', 'href="#', "url(#"):
         text = text.replace(mark, f"{mark}{name}-")
-    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))
+    # The figure is our own, and the one text that is not, is escaped.
+    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))  # noqa: S704
 
 
 def inline_jpeg(pixels: np.ndarray, quality: int = 88) -> str:
@@ -195,7 +196,5 @@ def write_page(path: Path, template: str, **values: object) -> None:
     loader = FileSystemLoader(Path(__file__).parent / "templates")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = pages.get_template(template).render(percent=percent, **values)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")

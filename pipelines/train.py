@@ -212,11 +212,15 @@ def listening(queue, on_metrics: Callable[[Metrics], None]) -> Iterator[None]:
 
 def sayer(plan: Plan, params: Params, run: tracking.Run) -> Callable[[Metrics], None]:
     """Says and logs each evaluation, and how long the rest will take at the pace since this driver began."""
-    began, first = time.monotonic(), run_step(run)
+    began, first = time.monotonic(), 0
 
     def say(metrics: Metrics) -> None:
-        step = int(metrics["step"])
-        run.log_metrics(metrics, step)
+        nonlocal began, first
+        step, from_step = int(metrics["step"]), int(metrics["from_step"])
+        if from_step != first:
+            print(f"train: resumed from the checkpoint at step {from_step}", flush=True)
+            began, first = time.monotonic(), from_step
+        run.log_metrics({name: value for name, value in metrics.items() if name != "from_step"}, step)
         left = (time.monotonic() - began) * (plan.total - step) / max(1, step - first)
         print(
             f"train: epoch {metrics['epoch']:.4g}/{params.train.epochs}, loss {metrics['loss']:.4g}, "
@@ -225,11 +229,6 @@ def sayer(plan: Plan, params: Params, run: tracking.Run) -> Callable[[Metrics], 
         )
 
     return say
-
-
-def run_step(run: tracking.Run) -> int:
-    """The last step that an earlier driver of this training logged."""
-    return int(run.metric("step") or 0)
 
 
 def train(crops: Path, params: Params, out: Path, curves: Path) -> None:

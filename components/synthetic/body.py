@@ -16,11 +16,13 @@ from components.synthetic.skull import lengthen, skull
 from components.synthetic.splines import bell, smoothstep, spline
 
 # Half width, half depth and depth of the centre at heights below the eyes, cm.
+# fmt: off
 _TORSO = np.array(
-    [(4.0, 5.0, 4.4, -2.0), (8.0, 4.9, 4.4, -2.2), (11.0, 5.1, 4.6, -2.5), (13.0, 5.6, 4.9, -2.8)]
-    + [(14.3, 7.0, 5.3, -3.0), (15.3, 9.5, 5.7, -3.1), (16.4, 13.0, 6.2, -3.2), (17.8, 16.5, 6.8, -3.3)]
-    + [(20.0, 18.5, 7.4, -3.3), (26.0, 19.3, 8.0, -3.3), (40.0, 20.0, 8.5, -3.0)]
+    [(4.0, 5.0, 4.4, -2.0), (8.0, 4.9, 4.4, -2.2), (11.0, 5.1, 4.6, -2.5), (13.0, 5.6, 4.9, -2.8),
+     (14.3, 7.0, 5.3, -3.0), (15.3, 9.5, 5.7, -3.1), (16.4, 13.0, 6.2, -3.2), (17.8, 16.5, 6.8, -3.3),
+     (20.0, 18.5, 7.4, -3.3), (26.0, 19.3, 8.0, -3.3), (40.0, 20.0, 8.5, -3.0)]
 )
+# fmt: on
 _HEIGHTS = np.concatenate([np.linspace(4.0, 18.0, 18), np.linspace(20.0, 40.0, 5)])
 CLOTH_DETAIL = 8  # texels per cell
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+OVERSAMPLE = 2  # faces are drawn that many times as large, then averaged
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -41,6 +43,10 @@ class Camera:
         """View cm (..., 3) -> image px (..., 2), (x, y)."""
         near = self.scale * self.distance / (self.distance - points[..., 2])
         return np.stack([self.centre[0] + near * points[..., 0], self.centre[1] + near * points[..., 1]], axis=-1)
+
+    def on_canvas(self, points: np.ndarray) -> np.ndarray:
+        """View cm (..., 3) -> px (..., 2) of the canvas that is OVERSAMPLE times as large as the picture."""
+        return self.project(points) * OVERSAMPLE + 0.5 * (OVERSAMPLE - 1)
 
 
 def _about_x(degrees: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from components.synthetic.background import draw_background
@@ -15,8 +16,9 @@ from components.synthetic.lens import blur, develop
 from components.synthetic.light import Light, draw_light
 from components.synthetic.occluders import Occluder, draw_occluder
 from components.synthetic.people import Expression, Identity, draw_expression, draw_identity
+from components.synthetic.places import landmark_places
 from components.synthetic.render import render
-from components.synthetic.truth import SCHEME_NAMES, landmarks, visibility
+from components.synthetic.truth import SCHEME_NAMES, jaw_outline, landmarks, visibility
 
 SUBSETS = ("blur", "expression", "illumination", "occlusion", "pose")
 _CHANCES = {"blur": 0.10, "expression": 0.15, "illumination": 0.11, "occlusion": 0.13, "pose": 0.14}
@@ -102,7 +104,8 @@ def draw(scene: Scene, rng: np.random.Generator, size: int, subsets: tuple[str, 
     if scene.occluder is not None:
         image, covered = scene.occluder.put(image, covered, head, scene.camera, scene.light)
     image = develop(blur(image * np.float32(scene.light.exposure), rng, scene.blurred), rng)
-    points = {name: landmarks(name, head) for name in SCHEME_NAMES}
-    visible = {name: visibility(name, head, points[name], rendered.depth, covered) for name in points}
-    exact = {name: places.astype(np.float32) for name, places in points.items()}
+    outline, near = jaw_outline(head), cv2.erode(rendered.depth, np.ones((3, 3), np.uint8))
+    places = {name: landmark_places(name, scene.identity, scene.expression) for name in SCHEME_NAMES}
+    exact = {name: landmarks(name, head, places[name], outline).astype(np.float32) for name in places}
+    visible = {name: visibility(name, head, places[name], outline, near, covered) for name in places}
     return DrawnFace(image, exact, visible, subsets, subject)

@@ -63,15 +63,18 @@ class Hair:
 
 def hem(style: Style, part: float) -> np.ndarray:
     """(C,) chart heights of the hem over the angles."""
-    side = spline(
-        [
-            (0.0, style.front),
-            (24.0, style.front - (0.0 if style.fringe else 0.55)),
-            (40.0, 0.4 * style.front + 0.6 * style.temple),
-        ]
-        + [(style.cheek - 18.0, style.temple + 0.3), (style.cheek - 8.0, style.temple + 2.0), (style.cheek, style.side)]
-        + [(112.0, 0.5 * (style.side + style.back)), (180.0, style.back)]
-    )
+    temple = style.temple
+    knots = [
+        (0.0, style.front),
+        (24.0, style.front - (0.0 if style.fringe else 0.55)),
+        (40.0, 0.4 * style.front + 0.6 * temple),
+        (style.cheek - 18.0, temple + 0.3),
+        (style.cheek - 8.0, temple + 2.0),
+        (style.cheek, style.side),
+        (112.0, 0.5 * (style.side + style.back)),
+        (180.0, style.back),
+    ]
+    side = spline(knots)
     swing = (0.9 if style.fringe else 0.35) * part * np.sin(np.deg2rad(np.clip(_ANGLES * 1.6, -180.0, 180.0)))
     return side(np.abs(_ANGLES)) + swing * smoothstep(np.abs(_ANGLES), 75.0, 40.0)
 

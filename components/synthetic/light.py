@@ -46,7 +46,7 @@ def draw_light(rng: np.random.Generator, harsh: bool) -> Light:
             key, ambient, exposure = (rng.uniform(0.6, 0.9), rng.uniform(0.15, 0.3), rng.uniform(0.18, 0.32))
         else:
             key, ambient, rim = rng.uniform(1.4, 1.9), rng.uniform(0.12, 0.22), 0.9
-            warm = np.clip(rng.uniform(0.25, 1.2, 3), 0.25, 1.2)
+            warm = rng.uniform(0.5, 1.2, 3)
     flat = np.cos(elevation)
     direction = np.array([flat * np.sin(azimuth), -np.sin(elevation), flat * np.cos(azimuth)])
     tint = np.array([0.95, 1.0, 1.07]) * (1.0 + 0.05 * rng.normal(size=3))

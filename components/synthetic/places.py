@@ -6,6 +6,8 @@ An eye's opening, a brow's outline and the lips' contours are curves on the char
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from components.synthetic.chart import CHIN, HALF_WIDTH, LOWER_LIP_ROW, UPPER_LIP_ROW
@@ -61,6 +63,7 @@ def iris(side: int, expression: Expression) -> np.ndarray:
     return np.array([side * EYE_X + 1.6 * np.sin(right), lift])
 
 
+@cache
 def jaw(count: int) -> np.ndarray:
     """(count, 2): places along the head's side and jaw at equal arcs, image left to right."""
     height = np.concatenate([np.linspace(0.35, 11.0, 200), CHIN - (CHIN - 11.0) * np.linspace(1.0, 0.0, 200) ** 2])
@@ -97,10 +100,12 @@ def _mouth(identity: Identity) -> np.ndarray:
     return np.concatenate([_curve(x, upper), _curve(low_x, lower), _curve(inner_x, inner), floor])
 
 
+# fmt: off
 NOSE = np.array(
-    [(0.0, 0.0), (0.0, 1.45), (0.0, 2.9), (0.0, 4.25)]
-    + [(-1.32, 5.05), (-0.68, 5.32), (0.0, 5.45), (0.68, 5.32), (1.32, 5.05)]
+    [(0.0, 0.0), (0.0, 1.45), (0.0, 2.9), (0.0, 4.25),
+     (-1.32, 5.05), (-0.68, 5.32), (0.0, 5.45), (0.68, 5.32), (1.32, 5.05)]
 )
+# fmt: on
 
 
 def _brow_upper(side: int, identity: Identity) -> np.ndarray:

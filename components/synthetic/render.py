@@ -9,19 +9,17 @@ import numpy as np
 
 from components.synthetic.body import CLOTH_DETAIL, Clothes, ear_colour, ears, torso, torso_colour
 from components.synthetic.brows import paint_brow
-from components.synthetic.camera import Camera
+from components.synthetic.camera import OVERSAMPLE, Camera
 from components.synthetic.chart import CHART_X, DETAIL, LOWER_LIP_ROW, ROWS, TEXEL_X, TEXEL_Y, UPPER_LIP_ROW
 from components.synthetic.eyes import paint_eye
-from components.synthetic.hair import Hair, grow, shade_hair
+from components.synthetic.hair_layers import HairLayers
 from components.synthetic.head import Head
 from components.synthetic.light import CLOTH_WRAP, SKIN_WRAP, Light, normals, shade, shadows
 from components.synthetic.mouth import paint_mouth
 from components.synthetic.pixels import Pixels
-from components.synthetic.raster import Grid, Layer, lookup, rasterise
+from components.synthetic.raster import Grid, lookup, rasterise
 from components.synthetic.skin import albedo
-from components.synthetic.splines import smoothstep
 
-OVERSAMPLE = 2
 _PLACES = np.stack([TEXEL_X, TEXEL_Y], axis=-1)
 _SHADOW_STEP = 4
 
@@ -46,9 +44,12 @@ def render(head: Head, camera: Camera, light: Light, clothes: Clothes, backgroun
     size = background.shape[0]
     canvas = size * OVERSAMPLE
     bust = [head.view, *(camera.view(ear) for ear in ears(head.identity)), torso(camera, head.identity)]
-    layer = rasterise([_grid(view, camera, "both" if i in (1, 2) else "front") for i, view in enumerate(bust)], canvas)
+    layer = rasterise(
+        [Grid(camera.on_canvas(view), view[..., 2], "both" if i in (1, 2) else "front") for i, view in enumerate(bust)],
+        canvas,
+    )
     depth = layer.depth_map()
-    hair = _Hair(head, camera, light, canvas)
+    hair = HairLayers(head, camera, light, canvas)
     lit, crevice = _shading_maps(depth, np.maximum(depth, hair.depth), light, camera, canvas)
     colour = np.ones((len(layer.pixels), 4), dtype=np.float32)
     for number, view in enumerate(bust):
@@ -63,11 +64,6 @@ def render(head: Head, camera: Camera, light: Light, clothes: Clothes, backgroun
     picture = cv2.resize(flat.reshape(canvas, canvas, 4), (size, size), interpolation=cv2.INTER_AREA)
     covered = cv2.resize(over, (size, size), interpolation=cv2.INTER_AREA) > 0.5
     return Rendered(picture[..., :3] + background * (1.0 - picture[..., 3:]), depth, covered)
-
-
-def _grid(view: np.ndarray, camera: Camera, sides: str) -> Grid:
-    screen = camera.project(view) * OVERSAMPLE + 0.5 * (OVERSAMPLE - 1)
-    return Grid(screen, view[..., 2], sides)
 
 
 def _shading_maps(
@@ -168,45 +164,3 @@ def _torso(
     paint = lookup(torso_colour(head.identity, clothes, view), cells, CLOTH_DETAIL)
     gloss = 0.07 * (1.0 - paint[:, 3])
     return _light(paint[:, :3], gloss, key, ambient, lit, crevice, light)
-
-
-class _Hair:
-    """Hair in front of this camera: what is seen of its inside, then of its outside; nothing on a bald head."""
-
-    def __init__(self, head: Head, camera: Camera, light: Light, canvas: int) -> None:
-        self.sheets: list[tuple[Layer, np.ndarray]] = []  # with (N, 4): RGB and cover
-        self.depth = np.full((canvas, canvas), -1e3, dtype=np.float32)
-        hair = grow(head.identity)
-        if hair is None:
-            return
-        view = camera.view(hair.vertices)
-        lighting = shade_hair(view, light, head.identity)
-        for sides in ("back", "front") if hair.hangs else ("front",):
-            layer = rasterise([_grid(view, camera, sides)], canvas)
-            colour = _strand_colour(layer, hair, lighting, head, light)
-            self.sheets.append((layer, colour))
-            self.depth = np.maximum(self.depth, layer.depth_map(colour[:, 3] > 0.5))
-
-    def lay(self, picture: np.ndarray, depth: np.ndarray, lit: np.ndarray) -> np.ndarray:
-        """Lays the hair that is in front of depth over a picture (h * w, 4); gives its cover (h, w)."""
-        over = np.zeros(depth.size, dtype=np.float32)
-        for layer, colour in self.sheets:
-            front = layer.depth - depth.ravel()[layer.pixels]
-            alpha = (colour[:, 3] * smoothstep(front, -0.15, 0.05)).astype(np.float32)
-            source = colour * (0.45 + 0.55 * lit.ravel()[layer.pixels])[:, None]
-            source[:, 3] = 1.0
-            old = picture[layer.pixels]
-            picture[layer.pixels] = old + (source - old) * alpha[:, None]
-            over[layer.pixels] = np.maximum(over[layer.pixels], alpha)
-        return over.reshape(depth.shape)
-
-
-def _strand_colour(layer: Layer, hair: Hair, lighting: np.ndarray, head: Head, light: Light) -> np.ndarray:
-    """(N, 4) float32: linear RGB and cover of a layer of hair."""
-    scale = [(hair.texture.shape[i] - 1) / (lighting.shape[i] - 1) for i in (1, 0)]
-    level, cover = lookup(hair.texture, layer.cells * np.array(scale, dtype=np.float32)).T
-    lit = lookup(lighting, layer.cells)
-    shine = ((0.10 + 0.5 * head.identity.hair) * light.key * 0.45).astype(np.float32)
-    colour = lit[:, :3] * (level * level)[:, None] + (lit[:, 3] * level**3)[:, None] * shine
-    inside = np.where(layer.back, np.float32(0.3), np.float32(1.0))[:, None]
-    return np.concatenate([colour * inside, cover[:, None]], axis=1)

@@ -20,7 +20,8 @@ def contact_sheet(scheme: str, seed: int = 0, rows: int = 4, columns: int = 6, s
     for row in range(rows):
         cells: list[np.ndarray] = []
         for pair in range((columns + 1) // 2):
-            face = draw_face(seed, row * ((columns + 1) // 2) + pair, size)
+            number = row * ((columns + 1) // 2) + pair
+            face = draw_face(seed, 2 * number, size)  # every other one: each is somebody else
             cells += [face.image, overlay(face.image, face.landmarks[scheme], face.visible[scheme], scheme)]
         lines.append(np.concatenate(cells[:columns], axis=1))
     return np.concatenate(lines)
@@ -36,7 +37,7 @@ def overlay(image: np.ndarray, landmarks: np.ndarray, visible: np.ndarray, schem
     for outline in SCHEMES[scheme].outlines:
         cv2.polylines(lines, [fixed[list(outline)]], False, LINE, 1, cv2.LINE_AA, _SHIFT)
     canvas = cv2.addWeighted(canvas, 0.6, lines, 0.4, 0.0)
-    radius = round((0.5 + 0.7 * zoom * height / 320) * (1 << _SHIFT))
+    radius = round((0.4 + 0.6 * zoom * height / 320) * (1 << _SHIFT))
     for point, seen in zip(fixed, visible, strict=True):
         cv2.circle(canvas, point.tolist(), radius, VISIBLE if seen else HIDDEN, -1, cv2.LINE_AA, _SHIFT)
     return canvas

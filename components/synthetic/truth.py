@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from components.synthetic.chart import COLUMNS, ROWS, interpolate, locate
 from components.synthetic.head import Head
 from components.synthetic.light import normals
-from components.synthetic.places import landmark_places
+from components.synthetic.places import jaw
 
 SCHEME_NAMES = ("ibug68", "wflw98")
 JAW_COUNT = {"ibug68": 17, "wflw98": 33}
 _MARCH = np.deg2rad(np.linspace(90.0, 24.0, 84))
 
 
-def landmarks(scheme: str, head: Head) -> np.ndarray:
-    """(K, 2) float64, (x, y), image px."""
-    places = landmark_places(scheme, head.identity, head.expression)
+def landmarks(scheme: str, head: Head, places: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """(K, 2) float64, (x, y), image px, of a scheme's chart places (K, 2) and the face's `jaw_outline` (33, 3)."""
     points = head.pictured(places)
-    count = JAW_COUNT[scheme]
-    # Always marched with the finer markup's neighbours, so that both schemes agree on their common points.
-    points[:count] = _outline(head)[:: 32 // (count - 1), :2]
+    jaw_points = _every(outline, scheme)
+    points[: len(jaw_points)] = jaw_points[:, :2]
     return points
 
 
-def _outline(head: Head) -> np.ndarray:
-    """(33, 3), (x, y) in image px and depth in cm: the jaw, each point moved along its row to where the outline of the face is seen.
+def _every(outline: np.ndarray, scheme: str) -> np.ndarray:
+    """Both schemes' jaws are taken from one outline, so that they agree on their common points."""
+    return outline[:: (len(outline) - 1) // (JAW_COUNT[scheme] - 1)]
+
+
+def jaw_outline(head: Head) -> np.ndarray:
+    """(33, 3), (x, y) in image px and depth in cm: the jaw, moved to where the outline of the face is seen.
 
     The markups are two-dimensional: on the far side of a turned head the jaw itself is hidden, and annotators follow
     the visible outline. "Landmark marching" picks, on the line of the surface through a jaw point, the outermost one.
 
     Reference: Zhu, Lei, Yan, Yi, Li: High-fidelity pose and expression normalization, CVPR 2015, section 3.
     """
-    places = landmark_places("wflw98", head.identity, head.expression)[:33]
+    places = jaw(33)
     sign = np.sign(places[:, 0])
     angle = np.where(sign[:, None] == 0.0, 0.0, sign[:, None] * _MARCH)
     column = np.interp(angle, COLUMNS, np.arange(len(COLUMNS)))
@@ -63,24 +65,27 @@ def _outermost(paths: np.ndarray, outward: np.ndarray) -> np.ndarray:
     return paths[every, low] * (1.0 - part) + paths[every, low + 1] * part
 
 
-def visibility(scheme: str, head: Head, points: np.ndarray, depth: np.ndarray, covered: np.ndarray) -> np.ndarray:
+def visibility(
+    scheme: str, head: Head, places: np.ndarray, outline: np.ndarray, depth: np.ndarray, covered: np.ndarray
+) -> np.ndarray:
     """(K,) bool: neither behind the head itself nor under hair or another thing.
 
     Args:
-        points: (K, 2) image px.
-        depth: (h, w) cm of head and body, on a canvas of any multiple of the picture's size.
+        places: (K, 2), the scheme's chart places.
+        outline: (33, 3), the face's `jaw_outline`.
+        depth: (h, w) cm of head and body, the furthest of 3 x 3 px, on a canvas of any multiple of the picture's size.
         covered: (H, W) bool, pixels of the picture where something lies over the face.
     """
     size = covered.shape[0]
-    places = landmark_places(scheme, head.identity, head.expression)
+    points = landmarks(scheme, head, places, outline)
     scale = depth.shape[0] // size
-    canvas = np.round(points * scale + 0.5 * (scale - 1)).astype(int)
-    column, row = (np.clip(canvas[:, i], 0, depth.shape[0] - 1) for i in (0, 1))
-    near = cv2.erode(depth, np.ones((3, 3), np.uint8))[row, column]
+    column, row = np.clip(np.round(points * scale + 0.5 * (scale - 1)).astype(int), 0, len(depth) - 1).T
+    near = depth[row, column]
     hidden = (near > head.depth(places) + 0.4) | (interpolate(normals(head.view), locate(places))[:, 2] < -0.05)
-    count = JAW_COUNT[scheme]
-    # On the visible outline by construction, unless the nose reaches beyond the cheek.
+    # The jaw is on the visible outline by construction, unless the nose reaches beyond the cheek.
+    jaw_points = _every(outline, scheme)
+    count = len(jaw_points)
     beside_nose = np.abs(places[:count, 1] - 3.0) < 3.5
-    hidden[:count] = beside_nose & (near[:count] > _outline(head)[:: 32 // (count - 1), 2] + 1.2)
-    x, y = (np.clip(np.round(points[:, i]).astype(int), 0, size - 1) for i in (0, 1))
+    hidden[:count] = beside_nose & (near[:count] > jaw_points[:, 2] + 1.2)
+    x, y = np.clip(np.round(points).astype(int), 0, size - 1).T
     return ~(hidden | covered[y, x])

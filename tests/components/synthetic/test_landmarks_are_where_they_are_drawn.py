@@ -146,7 +146,7 @@ def test_at_60_degrees_the_far_eye_corner_is_hidden_and_the_near_eye_is_not() ->
     turned = drawn(plain_scene(60.0))
     assert not turned.visible["wflw98"][72]  # outer corner of the image-right eye
     assert turned.visible["wflw98"][60:68].all()
-    assert not turned.visible["wflw98"].all() and turned.visible["wflw98"].mean() > 0.6
+    assert turned.visible["wflw98"].mean() > 0.6
 
 
 def test_nothing_is_hidden_on_a_frontal_bald_face(frontal: DrawnFace) -> None:

@@ -1,0 +1,44 @@
+"""What readers share: the choice of a scheme, rows of numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.datasets import DATASETS
+from components.datasets.base import to_landmarks
+
+
+def test_the_first_scheme_is_the_usual_one() -> None:
+    assert "ibug68" == DATASETS["300w"].scheme()
+    assert "wflw98" == DATASETS["synthetic"].scheme("wflw98")
+
+
+def test_a_format_for_any_scheme_asks_for_its_name() -> None:
+    assert "wflw98" == DATASETS["csv"].scheme("wflw98")
+    with pytest.raises(ValueError) as refused:
+        DATASETS["csv"].scheme()
+    assert "dataset 'csv' has no scheme None; known: any, by name" == str(refused.value)
+
+
+def test_a_scheme_that_a_dataset_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError) as refused:
+        DATASETS["300w"].scheme("wflw98")
+    assert "dataset '300w' has no scheme 'wflw98'; known: ibug68" == str(refused.value)
+
+
+def test_numbers_are_taken_as_they_are() -> None:
+    assert [[1.5, -2.0], [3.0, 400.25]] == to_landmarks([["1.5", "-2"], [3, 400.25]], "x:1", 2).tolist()
+    assert np.float32 == to_landmarks([[1, 2]], "x:1", 1).dtype
+
+
+@pytest.mark.parametrize("rows", [[], [[1, 2]], [[1, 2]] * 3])
+def test_another_number_of_rows_is_refused(rows: list) -> None:
+    with pytest.raises(ValueError, match=f"x:1: expected 2 landmarks, got {len(rows)}"):
+        to_landmarks(rows, "x:1", 2)
+
+
+@pytest.mark.parametrize("row", [[1], [1, 2, 3], ["a", 2], ["", "1"], "12", 5])
+def test_a_row_that_is_not_two_numbers_is_refused(row: object) -> None:
+    with pytest.raises(ValueError, match="x:1: expected two numbers for each of 2 landmarks"):
+        to_landmarks([[1, 2], row], "x:1", 2)

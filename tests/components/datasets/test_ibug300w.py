@@ -1,0 +1,168 @@
+"""300-W: 1-based `.pts`, with and without a header, whole or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.datasets import DATASETS
+from components.samples import Annotation
+from components.schemes import IBUG68
+
+DATASET = DATASETS["300w"]
+REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "300w"
+
+
+@pytest.fixture
+def face(tmp_path: Path, picture: bytes, write_pts: Callable, landmarks_of: Callable) -> Callable[..., Path]:
+    """Writes a face and gives its `.pts`."""
+
+    def write(name: str, suffix: str = ".jpg", header: bool = True) -> Path:
+        write_pts(tmp_path / f"{name}.pts", landmarks_of(IBUG68, 0), header)
+        (tmp_path / f"{name}{suffix}").write_bytes(picture)
+        return tmp_path / f"{name}.pts"
+
+    return write
+
+
+def read(root: Path) -> list[Annotation]:
+    return list(DATASET.read(root))
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_one_is_subtracted_with_or_without_a_header(tmp_path: Path, face: Callable, landmarks_of: Callable, header: bool) -> None:
+    path = face("afw/7_1", header=header)
+    assert "1.000 1.125" in path.read_text().splitlines()  # as written, 1-based
+    (annotation,) = read(tmp_path)
+    assert [0.0, 0.125] == annotation.landmarks[0].tolist()
+    np.testing.assert_array_equal(landmarks_of(IBUG68, 0), annotation.landmarks)
+
+
+def test_a_brace_may_stand_in_a_line_with_anything_and_lines_may_end_as_on_windows(tmp_path: Path, face: Callable) -> None:
+    path = face("afw/7_1")
+    before = read(tmp_path)[0].landmarks
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n").replace(b"}", b"  }  \r\n\r\n"))
+    np.testing.assert_array_equal(before, read(tmp_path)[0].landmarks)
+
+
+@pytest.mark.parametrize(
+    ("folder", "split", "subsets"),
+    [
+        # The 300-W protocol: train is afw and the training halves; common the test halves, challenge ibug, private 300W.
+        ("afw", "train", ("afw",)),
+        ("helen/trainset", "train", ("helen",)),
+        ("lfpw/trainset", "train", ("lfpw",)),
+        ("helen/testset", "test", ("common",)),
+        ("lfpw/testset", "test", ("common",)),
+        ("ibug", "test", ("challenge",)),
+        ("300W/01_Indoor", "test", ("private",)),
+        ("300W/02_Outdoor", "test", ("private",)),
+        ("mine", "train", ()),
+    ],
+)
+def test_the_folder_says_split_and_subset(tmp_path: Path, face: Callable, folder: str, split: str, subsets: tuple) -> None:
+    face(f"{folder}/7_1")
+    (annotation,) = read(tmp_path)
+    assert (split, subsets) == (annotation.split, annotation.subsets)
+    assert (f"{folder}/7_1", f"{folder}/7_1.jpg") == (annotation.face, annotation.image)
+
+
+def test_faces_of_one_photo_share_a_subject(tmp_path: Path, face: Callable) -> None:
+    for name in ("afw/7_1", "afw/7_2", "afw/8_1"):
+        face(name)
+    assert ["afw/7", "afw/7", "afw/8"] == [annotation.subject for annotation in read(tmp_path)]
+
+
+def test_photos_with_numbered_names_are_subjects_of_their_own(tmp_path: Path, face: Callable) -> None:
+    # LFPW's names; were "image" the subject, one hash would decide for the whole folder.
+    for name in ("lfpw/trainset/image_0001", "lfpw/trainset/image_0002"):
+        face(name)
+    assert 2 == len({annotation.subject for annotation in read(tmp_path)})
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".jpeg", ".JPG", ".PNG", ".JPEG"])
+def test_pictures_of_any_suffix_are_found(tmp_path: Path, face: Callable, suffix: str) -> None:
+    face("afw/7_1", suffix)
+    assert [f"afw/7_1{suffix}"] == [annotation.image for annotation in read(tmp_path)]
+
+
+def test_a_name_with_a_dot_is_kept_whole(tmp_path: Path, face: Callable) -> None:
+    face("afw/7.5_1")
+    assert ["afw/7.5_1"] == [annotation.face for annotation in read(tmp_path)]
+
+
+def test_a_picture_without_landmarks_is_a_record_that_is_refused(tmp_path: Path, face: Callable) -> None:
+    face("afw/7_1").unlink()
+    (record,) = DATASET.records(tmp_path, IBUG68)
+    with pytest.raises(ValueError) as refused:
+        DATASET.parse(tmp_path, IBUG68, record)
+    assert "afw/7_1.pts: No such file or directory" == str(refused.value)
+
+
+def test_landmarks_without_a_picture_are_a_record_that_is_refused(tmp_path: Path, face: Callable) -> None:
+    face("afw/7_1").with_suffix(".jpg").unlink()
+    (record,) = DATASET.records(tmp_path, IBUG68)
+    with pytest.raises(ValueError) as refused:
+        DATASET.parse(tmp_path, IBUG68, record)
+    assert "afw/7_1.pts: no picture beside it (.jpg, .png, .jpeg)" == str(refused.value)
+
+
+def test_67_landmarks_are_refused(tmp_path: Path, face: Callable) -> None:
+    path = face("afw/7_1")
+    path.write_text(path.read_text().replace("1.000 1.125\n", ""))
+    with pytest.raises(ValueError) as refused:
+        read(tmp_path)
+    assert "afw/7_1.pts: expected 68 landmarks, got 67" == str(refused.value)
+
+
+def test_a_file_cut_off_before_its_brace_is_refused_with_its_last_line(tmp_path: Path, face: Callable) -> None:
+    path = face("afw/7_1")
+    path.write_text("\n".join(path.read_text().splitlines()[:40]))
+    with pytest.raises(ValueError) as refused:
+        read(tmp_path)
+    assert "afw/7_1.pts:40: ends before the closing brace" == str(refused.value)
+
+
+@pytest.mark.parametrize(("line", "shown"), [("1.0 abc", "1.0 abc"), ("1.0", "1.0"), ("1.0 2.0 3.0", "1.0 2.0 3.0")])
+@pytest.mark.parametrize("header", [True, False])
+def test_text_among_the_numbers_is_refused_with_file_and_line(
+    tmp_path: Path, face: Callable, line: str, shown: str, header: bool
+) -> None:
+    path = face("afw/7_1", header=header)
+    path.write_text(path.read_text().replace("1.000 1.125", line))
+    with pytest.raises(ValueError) as refused:
+        read(tmp_path)
+    # By hand: the first landmark stands below version, n_points and brace.
+    assert f"afw/7_1.pts:{4 if header else 1}: expected two numbers, got '{shown}'" == str(refused.value)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path, face: Callable) -> None:
+    face("afw/7_1").write_text("")
+    with pytest.raises(ValueError, match=r"afw/7_1\.pts: expected 68 landmarks, got 0"):
+        read(tmp_path)
+
+
+def test_one_bad_face_costs_no_other(tmp_path: Path, face: Callable) -> None:
+    face("afw/7_1"), face("afw/8_1").write_text("broken"), face("afw/9_1")
+    read_well = []
+    for record in DATASET.records(tmp_path, IBUG68):
+        try:
+            read_well.append(DATASET.parse(tmp_path, IBUG68, record).face)
+        except ValueError:
+            assert "afw/8_1" == record.face
+    assert ["afw/7_1", "afw/9_1"] == read_well
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real faces are not here")
+def test_the_real_afw_and_helen_are_read() -> None:
+    faces = read(REAL)
+    # As its README counts: 337 faces in 185 photos, and 870.
+    assert (337, 870) == (sum("afw" in face.subsets for face in faces), sum("helen" in face.subsets for face in faces))
+    assert 185 == len({face.subject for face in faces if "afw" in face.subsets})
+    # The first file's first line is 112.316 144.993, 1-based.
+    first = faces[0]
+    assert "afw/1051618982_1.jpg" == first.image
+    np.testing.assert_allclose(first.landmarks[0], [111.316, 143.993], atol=1e-4)

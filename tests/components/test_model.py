@@ -1,0 +1,270 @@
+"""Network and codec in one: prediction in picture px, saving and loading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from components.codecs import CODECS, Subpixel
+from components.model import CONFIG, WEIGHTS, LandmarkModel, ModelConfig, build, check_known
+from components.networks import Hourglass, UNet
+from components.schemes import Scheme
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(params=sorted(CODECS))
+def config(request: pytest.FixtureRequest, three: Scheme) -> ModelConfig:
+    """Small, with each codec: 64 px crops, 16 x 16 cells."""
+    codec = CODECS[request.param](crop=64, stride=4, sigma=1.5)
+    return ModelConfig(three, codec, UNet(width=4), "cross_entropy", expand=1.3, box="landmarks")
+
+
+@pytest.fixture
+def model(config: ModelConfig) -> LandmarkModel:
+    torch.manual_seed(0)
+    return LandmarkModel(config)
+
+
+class Brightness(nn.Module):
+    """Stands for a trained network: each landmark's map is the mean brightness of each cell's pixels."""
+
+    def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+        # Standardised black is -2.1 to -1.8, white 2.2 to 2.6: about 0 to 1.
+        cells = functional.avg_pool2d(pixels.mean(1, keepdim=True), 4) / 4.4 + 0.46
+        return {"heatmap": cells[:, None].expand(-1, -1, 3, -1, -1)}
+
+
+@pytest.fixture(scope="module")
+def finder(three: Scheme) -> LandmarkModel:
+    """Finds the brightest spot of a picture."""
+    codec = Subpixel(crop=64, stride=4, sigma=1.5, window=5, temperature=10.0)
+    found = LandmarkModel(ModelConfig(three, codec, UNet(width=4), "mse", expand=1.3, box="landmarks"))
+    found.network = Brightness()
+    return found
+
+
+def pictures(*sizes: tuple[int, int]) -> list[np.ndarray]:
+    return [RNG.integers(0, 256, (height, width, 3)).astype(np.uint8) for height, width in sizes]
+
+
+@pytest.mark.parametrize("place", [(100.0, 80.0), (93.3, 88.8), (110.7, 70.1)])
+@pytest.mark.parametrize("half", [30, 45, 80])
+def test_a_spot_is_found_where_it_is_in_the_picture(
+    finder: LandmarkModel, dot: Callable, place: tuple[float, float], half: int
+) -> None:
+    # A spot of 1.5 cells on the map, whatever the box's size; 0.1 cells is what the soft-argmax loses on such a map.
+    cell = 4 * 2 * half * 1.3 / 64
+    picture = dot(240, 200, *place, sigma=1.5 * cell)
+    found = finder.predict([picture], np.array([[100 - half, 80 - half, 100 + half, 80 + half]]))
+    assert (1, 3, 2) == found.shape
+    np.testing.assert_allclose(found[0], [place] * 3, atol=0.1 * cell)
+
+
+def test_a_mirrored_picture_and_box_give_mirrored_landmarks(finder: LandmarkModel, dot: Callable) -> None:
+    picture, box = dot(240, 200, 93.3, 88.8, sigma=9.0), np.array([60.0, 40.0, 140.0, 130.0])
+    found = finder.predict([picture], box[None])[0]
+    mirrored = finder.predict([np.ascontiguousarray(picture[:, ::-1])], np.array([[239 - 140, 40, 239 - 60, 130]]))[0]
+    np.testing.assert_allclose(np.stack([239 - found[:, 0], found[:, 1]], -1), mirrored, atol=0.1)
+
+
+def test_a_picture_shifted_by_whole_pixels_gives_shifted_landmarks(model: LandmarkModel) -> None:
+    (picture,) = pictures((90, 120))
+    shifted = np.zeros((110, 150, 3), np.uint8)
+    shifted[11 : 11 + 90, 17 : 17 + 120] = picture
+    box = np.array([30.0, 20.0, 80.0, 70.0])  # its crop lies inside the picture
+    found = model.predict([picture], box[None])
+    np.testing.assert_allclose(found + [17, 11], model.predict([shifted], (box + [17, 11, 17, 11])[None]), atol=1e-3)
+
+
+def test_pictures_of_different_sizes_are_read_as_each_by_itself(model: LandmarkModel) -> None:
+    images, boxes = pictures((50, 60), (200, 30), (400, 300)), np.array([[5, 5, 40, 45], [0, 20, 30, 120], [50, 60, 250, 300]])
+    together = model.predict(images, boxes)
+    assert ((3, 3, 2), np.float32) == (together.shape, together.dtype)
+    for i in range(3):
+        np.testing.assert_allclose(model.predict(images[i : i + 1], boxes[i : i + 1])[0], together[i], atol=1e-2)
+
+
+def test_an_array_of_pictures_is_as_good_as_a_list(model: LandmarkModel) -> None:
+    images, boxes = pictures((50, 60), (50, 60)), np.array([[5, 5, 40, 45], [10, 5, 40, 45]])
+    np.testing.assert_array_equal(model.predict(images, boxes), model.predict(np.stack(images), boxes))
+
+
+def test_no_pictures_give_no_landmarks(model: LandmarkModel) -> None:
+    assert (0, 3, 2) == model.predict([], np.zeros((0, 4))).shape
+
+
+def test_predicting_leaves_the_statistics_of_the_network_alone(model: LandmarkModel) -> None:
+    model.train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.predict(pictures((50, 60)), np.array([[5, 5, 40, 45]]))
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(before[name], value)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((50, 60), np.uint8), np.zeros((50, 60, 4), np.uint8), np.zeros((50, 60, 3)), np.zeros((3, 50, 60), np.uint8)],
+    ids=["gray", "alpha", "float", "channels first"],
+)
+def test_pictures_that_are_not_rgb_bytes_are_refused(model: LandmarkModel, image: np.ndarray) -> None:
+    with pytest.raises(ValueError) as refused:
+        model.predict([image], np.array([[5, 5, 40, 45]]))
+    assert f"expected images (H, W, 3) uint8, got {image.shape} {image.dtype}" == str(refused.value)
+
+
+def test_another_number_of_boxes_is_refused(model: LandmarkModel) -> None:
+    with pytest.raises(ValueError) as refused:
+        model.predict(pictures((50, 60)), np.array([[5, 5, 40, 45]] * 2))
+    assert "1 images, but 2 boxes" == str(refused.value)
+
+
+@pytest.mark.parametrize("box", [[5, 5, 40], [5, 5, 40, 45, 1]])
+def test_a_box_of_another_length_is_refused(model: LandmarkModel, box: list) -> None:
+    with pytest.raises(ValueError):
+        model.predict(pictures((50, 60)), np.array([box]))
+
+
+def test_a_box_without_area_is_refused(model: LandmarkModel) -> None:
+    with pytest.raises(ValueError, match="box without area"):
+        model.predict(pictures((50, 60)), np.array([[5, 5, 5, 45]]))
+
+
+def test_crops_give_landmarks_and_confidence(model: LandmarkModel) -> None:
+    landmarks, confidence = model.predict_crops(np.stack(pictures((64, 64), (64, 64))))
+    assert ((2, 3, 2), (2, 3)) == (landmarks.shape, confidence.shape)
+    assert (np.float32, np.float32) == (landmarks.dtype, confidence.dtype)
+    assert 0 <= confidence.min() <= confidence.max() <= 1
+    assert -0.5 <= landmarks.min() <= landmarks.max() <= 63.5
+
+
+def test_pixels_are_standardised_as_imagenet_is(model: LandmarkModel) -> None:
+    seen = []
+    model.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model(torch.full((1, 3, 64, 64), 255, dtype=torch.uint8))
+    # By hand: (1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225.
+    np.testing.assert_allclose(seen[0][0, :, 0, 0], [2.2489, 2.4286, 2.64], atol=1e-4)
+
+
+def test_a_configuration_comes_back_from_json(config: ModelConfig) -> None:
+    assert config == ModelConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+
+
+def test_a_saved_model_predicts_the_same(model: LandmarkModel, tmp_path: Path) -> None:
+    images, boxes = pictures((50, 60), (80, 70)), np.array([[5, 5, 40, 45], [10, 5, 60, 65]])
+    model.train()
+    model(torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8))  # statistics of its own
+    expected = model.predict(images, boxes)
+    model.save(tmp_path)
+    loaded = LandmarkModel.load(tmp_path)
+    assert model.config == loaded.config
+    assert not loaded.training
+    np.testing.assert_array_equal(expected, loaded.predict(images, boxes))
+
+
+def test_a_model_is_a_safetensors_and_a_json_file(model: LandmarkModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    assert sorted([CONFIG, WEIGHTS]) == sorted(path.name for path in tmp_path.iterdir())
+    assert 1 == json.loads((tmp_path / CONFIG).read_text())["format"]
+
+
+def test_a_model_is_saved_from_channels_last_weights_too(model: LandmarkModel, tmp_path: Path) -> None:
+    images, boxes = pictures((50, 60)), np.array([[5, 5, 40, 45]])
+    expected = model.predict(images, boxes)
+    model.to(memory_format=torch.channels_last).save(tmp_path)
+    np.testing.assert_allclose(expected, LandmarkModel.load(tmp_path).predict(images, boxes), atol=1e-3)
+
+
+def test_a_model_is_loaded_from_a_path_in_words(model: LandmarkModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    assert model.config == LandmarkModel.load(str(tmp_path)).config
+
+
+@pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
+def test_a_missing_file_is_named(model: LandmarkModel, tmp_path: Path, name: str) -> None:
+    model.save(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(ValueError) as refused:
+        LandmarkModel.load(tmp_path)
+    assert f"{tmp_path} holds no model: {name} is missing" == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"format": 2}, "model format 2; this code reads format 1"),
+        ({"format": None}, "model format None; this code reads format 1"),
+        ({"codec": {"name": "hhi"}}, "unknown codec 'hhi'; known: hih, rounded, subpixel"),
+        ({"network": {"name": "unet", "width": 4, "depth": 2}}, "network 'unet' has no depth; it has width"),
+        ({"heatmap_loss": "l3"}, "unknown heatmap loss 'l3'; known: cross_entropy, mse"),
+    ],
+)
+def test_a_configuration_of_another_kind_is_refused(
+    model: LandmarkModel, tmp_path: Path, changed: dict, message: str
+) -> None:
+    model.save(tmp_path)
+    fields = json.loads((tmp_path / CONFIG).read_text())
+    (tmp_path / CONFIG).write_text(json.dumps({**fields, **changed}))
+    with pytest.raises(ValueError) as refused:
+        LandmarkModel.load(tmp_path)
+    assert message == str(refused.value)
+
+
+def test_a_configuration_that_is_no_json_is_refused(model: LandmarkModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    (tmp_path / CONFIG).write_text("{")
+    with pytest.raises(ValueError):
+        LandmarkModel.load(tmp_path)
+
+
+def test_a_network_of_another_stride_is_refused(config: ModelConfig) -> None:
+    with pytest.raises(ValueError) as refused:
+        LandmarkModel(replace(config, codec=replace(config.codec, stride=8)))
+    assert "the network's stride is 4, the codec's 8" == str(refused.value)
+
+
+def test_the_last_of_several_stacks_is_read(three: Scheme) -> None:
+    config = ModelConfig(three, CODECS["rounded"](crop=64, stride=4, sigma=1.5), Hourglass(stacks=2, depth=2, features=8), "mse", 1.3, "landmarks")
+    model = LandmarkModel(config)
+    heatmap = torch.zeros(1, 2, 3, 16, 16)
+    heatmap[:, 0, :, 2, 3], heatmap[:, 1, :, 5, 9] = 5.0, 1.0
+    # By hand: cell (9, 5) is centred on px (37.5, 21.5).
+    assert [[[37.5, 21.5]] * 3] == model.decode({"heatmap": heatmap}).landmarks.tolist()
+
+
+def test_a_name_is_checked_against_what_is_known() -> None:
+    assert "hih" == check_known(CODECS, "codec", "hih")
+    with pytest.raises(ValueError) as refused:
+        check_known(CODECS, "codec", "hhi")
+    assert "unknown codec 'hhi'; known: hih, rounded, subpixel" == str(refused.value)
+
+
+def test_a_thing_is_built_of_its_fields() -> None:
+    assert Subpixel(crop=64, stride=4, sigma=1.0) == build(CODECS, "codec", {"name": "subpixel", "crop": 64, "stride": 4, "sigma": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "x"}, "unknown codec 'x'; known: hih, rounded, subpixel"),
+        ({"name": "rounded", "sgma": 1}, "codec 'rounded' has no sgma; it has crop, sigma, stride"),
+        ({"name": "rounded", "crop": 64, "stride": 5, "sigma": 1.0}, "stride 5 does not divide crop 64"),
+    ],
+)
+def test_a_thing_of_wrong_fields_is_refused(fields: dict, message: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        build(CODECS, "codec", fields)
+    assert message == str(refused.value)
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(ValueError, match="codec 'rounded': .*'sigma'"):
+        build(CODECS, "codec", {"name": "rounded", "crop": 64, "stride": 4})

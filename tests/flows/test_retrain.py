@@ -1,0 +1,193 @@
+"""The whole path on a few drawn faces, as a user runs it: real Ray, DVC, MLflow and Prefect, in a copy of the project."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from components import images
+from components.model import LandmarkModel
+
+RETRAIN = ("python", "-m", "flows.retrain")
+TINY = Path(__file__).parents[1] / "tiny.yaml"
+MODEL = "heatmark-tiny"
+
+
+@pytest.fixture(scope="module")
+def project(make_project):
+    """A copy with 64 drawn faces, in which the flow has run once, by two Ray Train workers."""
+    project = make_project()
+    shutil.copy(TINY, project.root / "recipes" / "tiny.yaml")
+    project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "64", "--size", "192")
+    project.first = project.run(*RETRAIN, "--recipe", "recipes/tiny.yaml").stdout
+    return project
+
+
+def client(project) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{project.root}/runs/mlflow.db")
+
+
+def aliases(project) -> dict[str, str]:
+    return {name: str(version) for name, version in client(project).get_registered_model(MODEL).aliases.items()}
+
+
+def metrics(project) -> dict:
+    return json.loads((project.root / "reports/tiny/metrics.json").read_text())
+
+
+def lock(project) -> dict:
+    return yaml.safe_load((project.root / "dvc.lock").read_text())["stages"]
+
+
+def test_the_first_model_becomes_champion(project):
+    assert aliases(project) == {"champion": "1"}
+
+
+def test_it_ends_with_a_table_and_three_commands_within_80_columns(project):
+    table = project.first[project.first.index(MODEL + " ") :]
+    for name in ("NME", "FR@10%", "AUC@10%", "faces/s", "data version", "run", "model", "decision", "report"):
+        assert re.search(rf"│ {re.escape(name)} +│", table), name
+    assert table.count("  make ") == 3
+    assert max(len(line) for line in table.splitlines()) <= 80
+
+
+def test_every_face_is_in_exactly_one_place(project):
+    made = project.root / "artifacts/tiny"
+    annotations = pq.read_table(made / "annotations/annotations.parquet").column("face").to_pylist()
+    rejected = pq.read_table(made / "annotations/rejected.parquet").column("face").to_pylist()
+    crops = [face for path in sorted((made / "crops").glob("*.parquet")) for face in pq.read_table(path).column("face").to_pylist()]
+    assert sorted(annotations + rejected) == [f"{i:06d}" for i in range(64)]
+    assert sorted(crops) == sorted(annotations)
+
+
+def test_the_report_and_the_card_are_pages_on_their_own(project):
+    for name in ("reports/tiny/report.html", "artifacts/tiny/annotations/card.html"):
+        page = (project.root / name).read_text()
+        assert "<html" in page
+        assert re.findall(r'(?:src|href)="https?:', page) == []
+
+
+def test_the_run_keeps_what_it_was_made_of(project):
+    runs = client(project).search_runs([client(project).get_experiment_by_name("heatmark").experiment_id])
+    assert len(runs) == 1
+    run = runs[0]
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train.lr"] == "0.01"
+    assert run.data.metrics["test_nme"] == pytest.approx(metrics(project)["nme"])
+    assert run.data.metrics["faces_per_s"] > 0
+    kept = {file.path for file in client(project).list_artifacts(run.info.run_id, "provenance")}
+    assert {f"provenance/{name}" for name in ("dvc.lock", "data.dvc", "params.yaml", "requirements.lock")} <= kept
+    measured = {file.path for file in client(project).list_artifacts(run.info.run_id, "evaluation")}
+    assert {"evaluation/report.html", "evaluation/errors.parquet", "evaluation/metrics.json"} <= measured
+
+
+def test_the_version_leads_back_to_data_code_lock_and_protocol(project):
+    tags = client(project).get_model_version(MODEL, "1").tags
+    committed = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    assert tags["data_version"] == yaml.safe_load((project.root / "data.dvc").read_text())["outs"][0]["md5"]
+    assert tags["git_commit"].startswith(committed)
+    assert tags["protocol"] == f"inter_ocular:{metrics(project)['protocol']['hash']}"
+    assert (tags["decision"], tags["reason"]) == ("promote", "the first version")
+    assert {"heatmark.key", "run_id", "lock", "dvc_lock", "test_nme"} <= set(tags)
+
+
+def test_the_logged_model_predicts_as_the_saved_one_without_the_project(project, tmp_path):
+    picture = images.read(project.root / "data/synthetic", "images/000000.jpg")
+    row = pq.read_table(project.root / "artifacts/tiny/crops").slice(0, 1).to_pylist()[0]
+    picture = images.read(project.root / "data/synthetic", row["image"])
+    np.savez(tmp_path / "face.npz", images=picture[None], boxes=np.float32(row["box"])[None])
+    script = (
+        "import mlflow, numpy as np, sys; mlflow.set_tracking_uri(sys.argv[1]); face = dict(np.load('face.npz'));"
+        f"np.save('predicted.npy', mlflow.pyfunc.load_model('models:/{MODEL}@champion').predict(face))"
+    )
+    store = f"sqlite:///{project.root}/runs/mlflow.db"
+    outside = type(project)(tmp_path)
+    outside.run("python", "-c", script, store, PYTHONPATH="", MLFLOW_DISABLE_TELEMETRY="true")
+    saved = LandmarkModel.load(project.root / "artifacts/tiny/model")
+    expected = saved.predict(picture[None], np.float32(row["box"])[None])
+    assert np.array_equal(expected, np.load(tmp_path / "predicted.npy"))
+    files = [path.suffix for path in Path(project.root / "runs/mlartifacts").rglob("*") if path.is_file()]
+    assert not {".pkl", ".pt", ".pickle"} & set(files)
+
+
+def test_again_with_nothing_changed_everything_is_up_to_date(project):
+    before = lock(project)
+    again = project.run(*RETRAIN, "--recipe", "recipes/tiny.yaml").stdout
+    assert before == lock(project)
+    assert again.count("didn't change, skipping") == 4
+    assert f"{MODEL} version 1 is there already" in again
+    assert aliases(project) == {"champion": "1"}
+
+
+def test_prefect_keeps_the_table_of_each_flow_run(project):
+    with sqlite3.connect(project.root / ".state/prefect/prefect.db") as db:
+        rows = db.execute("select data from artifact where key = 'retrain'").fetchall()
+        states = {state for (state,) in db.execute("select state_type from flow_run")}
+    assert len(rows) >= 1
+    assert all("heatmark-tiny version 1" in data for (data,) in rows)
+    assert states == {"COMPLETED"}
+
+
+def test_a_worse_model_is_kept_out_and_a_better_one_is_promoted(project):
+    one_process = ("num_workers: 2", "num_workers: 0")
+    project.edit("params.yaml", one_process, ("lr: 0.01", "lr: 0.0000001"))
+    worse = project.run(*RETRAIN).stdout
+    assert "promote: keep: worse" in worse
+    assert aliases(project) == {"champion": "1"}
+    assert client(project).get_model_version(MODEL, "2").tags["decision"] == "keep"
+
+    project.edit("params.yaml", ("lr: 0.0000001", "lr: 0.01"), ("epochs: 6", "epochs: 30"))
+    better = project.run(*RETRAIN).stdout
+    assert "promote: promote: better" in better
+    assert aliases(project) == {"champion": "3", "previous": "1"}
+
+
+def test_dvc_compares_experiments_and_draws_plots(project):
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "the champion")
+    project.edit("params.yaml", ("temperature: 5.5", "temperature: 6.5"))
+    project.run("git", "checkout", "-q", "params.yaml")
+    project.run("dvc", "exp", "run", "-n", "slower", "-S", "train.lr=0.005", "-S", "train.epochs=2")
+    shown = json.loads(project.run("dvc", "exp", "show", "--json").stdout)
+    names = {exp["revs"][0]["name"] for rev in shown for exp in rev.get("experiments") or []}
+    assert names == {"slower"}
+    changed = json.loads(project.run("dvc", "metrics", "diff", "--json").stdout)
+    assert changed["diff"]["reports/tiny/metrics.json"]["nme"]["diff"] != 0
+    page = project.run("dvc", "plots", "show", "--out", "plots").stdout.strip()
+    assert "ced.csv" in Path(page.removeprefix("file://")).read_text()
+    project.run("git", "checkout", "-q", ".")
+    project.run("dvc", "checkout", "-q")
+
+
+def test_a_second_clone_arrives_at_the_same_metrics(project, make_project, tmp_path):
+    expected = metrics(project)
+    project.run("dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
+    project.run("dvc", "push", "-q")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "dvc.lock, data.dvc, params.yaml and the remote")
+
+    clone = type(project)(tmp_path / "c")
+    project.run("git", "clone", "-q", str(project.root), str(clone.root))
+    (clone.root / "reports/tiny/metrics.json").unlink()
+    clone.run("dvc", "pull", "-q", "--allow-missing")
+    assert (clone.root / "artifacts/tiny/model/model.safetensors").is_file()
+    clone.run("dvc", "repro", "-q", "evaluate", "--single-item")
+    assert expected == metrics(clone)
+    assert not list((clone.root / "runs").glob("????????????????"))
+
+    trained = type(project)(tmp_path / "t")
+    project.run("git", "clone", "-q", str(project.root), str(trained.root))
+    trained.run("dvc", "pull", "-q", "data")
+    trained.run("dvc", "repro", "-q")
+    assert expected == metrics(trained)
+    assert lock(project) == lock(trained)
+    assert len(list((trained.root / "runs").glob("????????????????"))) == 1
