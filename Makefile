@@ -17,7 +17,7 @@ export DVC_SITE_CACHE_DIR := $(CURDIR)/.state/dvc
 export DVC_GLOBAL_CONFIG_DIR := $(CURDIR)/.state/dvc
 export DO_NOT_TRACK := true
 
-NUM_FACES := 800
+NUM_FACES := 600
 SEED := 0
 CRON := 0 3 * * *
 SET ?= train.lr=0.001

@@ -67,7 +67,7 @@ def decode_own(data: bytes | np.ndarray) -> np.ndarray:
     return pixels
 
 
-def side_own(data: bytes | np.ndarray) -> int:
+def side_own(data: bytes) -> int:
     """Height of a JPEG that `encode_jpeg` wrote, px; reads its header only."""
     with Image.open(io.BytesIO(data)) as picture:
         return picture.height

@@ -6,6 +6,7 @@ drawn from the same numbers is kept.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 import typer
 
+from components import synthetic
 from components.synthetic import DrawnFace, contact_sheet, draw_face
 from pipelines.command import run
 from pipelines.outputs import whole_file, whole_folder
@@ -74,7 +76,7 @@ def draw_folder(folder: Path, num_faces: int, seed: int, size: int = 320, worker
     Raises:
         ValueError: The folder is somebody else's, or a number makes no sense.
     """
-    recipe = {"num_faces": num_faces, "seed": seed, "size": size}
+    recipe = {"num_faces": num_faces, "seed": seed, "size": size, "renderer": renderer_hash()}
     _check(num_faces, seed, size, workers)
     if _stands(folder, recipe):
         return False
@@ -83,6 +85,12 @@ def draw_folder(folder: Path, num_faces: int, seed: int, size: int = 320, worker
         _write_lines(unfinished, num_faces, _drawn(num_faces, seed, size, workers, unfinished))
         (unfinished / RECIPE).write_text(json.dumps(recipe) + "\n", encoding="utf-8")
     return True
+
+
+def renderer_hash() -> str:
+    """Of the code that draws: faces of an older renderer are drawn again."""
+    sources = sorted(Path(synthetic.__path__[0]).glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
 def _check(num_faces: int, seed: int, size: int, workers: int) -> None:
@@ -96,7 +104,7 @@ def _check(num_faces: int, seed: int, size: int, workers: int) -> None:
             raise ValueError(f"--{name}: expected at least {least}, got {value}")
 
 
-def _stands(folder: Path, recipe: dict[str, int]) -> bool:
+def _stands(folder: Path, recipe: dict[str, int | str]) -> bool:
     """Whether the folder was drawn from this recipe; one that is not ours is never touched."""
     if not folder.exists():
         return False
