@@ -20,6 +20,7 @@ def set_defaults() -> None:
     """Fills in what the environment leaves open."""
     for name, value in _defaults().items():
         os.environ.setdefault(name, value)
+    STATE.mkdir(exist_ok=True)  # Prefect makes its home, but not the folder above it
     # The stages that DVC starts call `python`: this very one.
     folder = str(Path(sys.executable).parent)
     if not os.environ["PATH"].startswith(folder + os.pathsep):

@@ -1,4 +1,4 @@
-"""What the tests of `components` share: a deterministic Hypothesis, one thread, a scheme of three landmarks, drawn dots."""
+"""What the tests of `components` share: one thread, a scheme of three landmarks, drawn dots."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
 
 from components.schemes import Scheme
-
-settings.register_profile("specification", derandomize=True, deadline=None, max_examples=50)
-settings.load_profile("specification")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -103,7 +103,9 @@ def test_the_reach_holds_the_corners_of_the_farthest_view_and_not_much_more(augm
         for dx in (-augment.shift, augment.shift):
             for dy in (-augment.shift, augment.shift):
                 shift = np.array([[dx, dy]]) * crop
-                affine = similarity(np.array([angle]), np.array([1 / (1 + augment.scale)]), shift, np.array([False]), stored, crop)
+                affine = similarity(
+                    np.array([angle]), np.array([1 / (1 + augment.scale)]), shift, np.array([False]), stored, crop
+                )
                 seen = apply(invert(affine[0]), corners) - (stored - 1) / 2
                 farthest = max(farthest, float(np.abs(seen).max()) / crop * 2)
     assert farthest == pytest.approx(augment.reach, rel=1e-6)
@@ -133,8 +135,10 @@ def test_parameters_stay_within_their_bounds_and_fill_them() -> None:
     linear = drawn.affine[:, :, :2]
     scale = np.sqrt(np.abs(np.linalg.det(linear)))
     angle = np.rad2deg(np.arctan2(linear[:, 1, 0], linear[:, 1, 1]))
-    assert 1 / 1.2 <= scale.min() < 0.84 and 1.19 < scale.max() <= 1.2
-    assert -30 <= angle.min() < -29.5 and 29.5 < angle.max() <= 30
+    assert 1 / 1.2 - 1e-9 <= scale.min() < 0.84
+    assert 1.19 < scale.max() <= 1.2 + 1e-9
+    assert -30 - 1e-9 <= angle.min() < -29.5
+    assert 29.5 < angle.max() <= 30 + 1e-9
     centre = apply(drawn.affine, np.full((2000, 1, 2), 47.5))[:, 0] - 31.5
     assert 6.3 < np.abs(centre).max() <= 6.4 + 1e-9  # a tenth of 64 px
     assert 0.5 == pytest.approx(drawn.flipped.mean(), abs=0.04)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -44,13 +45,23 @@ def test_a_crop_is_not_stretched(box: Box) -> None:
 
 
 @given(places, places, sides, sides, places, places)
-def test_into_a_crop_and_back_is_the_identity(x0: float, y0: float, width: float, height: float, x: float, y: float) -> None:
+def test_into_a_crop_and_back_is_the_identity(
+    x0: float, y0: float, width: float, height: float, x: float, y: float
+) -> None:
     affine = crop_affine(Box(x0, y0, x0 + width, y0 + height), size=128, expand=1.3)
     np.testing.assert_allclose(at(invert(affine), *at(affine, x, y)), [x, y], atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    "box", [Box(5, 5, 5, 9), Box(5, 5, 9, 5), Box(9, 5, 5, 9), Box(0, 0, np.nan, 1), Box(0, 0, np.inf, 1), Box(-np.inf, 0, 0, 1)]
+    "box",
+    [
+        Box(5, 5, 5, 9),
+        Box(5, 5, 9, 5),
+        Box(9, 5, 5, 9),
+        Box(0, 0, np.nan, 1),
+        Box(0, 0, np.inf, 1),
+        Box(-np.inf, 0, 0, 1),
+    ],
 )
 def test_a_box_without_area_is_refused(box: Box) -> None:
     with pytest.raises(ValueError, match="box without area"):
@@ -58,9 +69,8 @@ def test_a_box_without_area_is_refused(box: Box) -> None:
 
 
 def test_a_box_without_area_is_named() -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape("box without area: (5, 5, 5, 9.3)") + "$"):
         crop_affine(Box(5, 5, 5, 9.26), size=128, expand=1.3)
-    assert "box without area: (5, 5, 5, 9.3)" == str(refused.value)
 
 
 def test_the_identity_cuts_every_pixel_as_it_is() -> None:
@@ -87,7 +97,9 @@ def test_what_is_seen_lands_where_landmarks_land(dot: Callable, centroid: Callab
     # From enlarged to reduced to less than a third: a dot and its landmark stay together.
     x, y = 118.3, 131.6
     image = dot(260, 240, x, y, sigma=side / 12)
-    crop = crop_face(image, Box(x - side / 2 - 3, y - side / 2, x + side / 2 - 3, y + side / 2), np.array([[x, y]]), 64, 1.0)
+    crop = crop_face(
+        image, Box(x - side / 2 - 3, y - side / 2, x + side / 2 - 3, y + side / 2), np.array([[x, y]]), 64, 1.0
+    )
     np.testing.assert_allclose(centroid(crop.pixels), crop.landmarks[0], atol=0.05)
 
 

@@ -15,7 +15,9 @@ angles = st.floats(-180, 180)
 scales = st.floats(0.2, 5)
 
 
-def view(angle_deg: float, scale: float, shift: tuple[float, float], flip: bool, source: int, target: int) -> np.ndarray:
+def view(
+    angle_deg: float, scale: float, shift: tuple[float, float], flip: bool, source: int, target: int
+) -> np.ndarray:
     """The affine (2, 3) of a single view."""
     return similarity(np.array([angle_deg]), np.array([scale]), np.array([shift]), np.array([flip]), source, target)[0]
 
@@ -85,7 +87,9 @@ def test_a_plain_view_cuts_the_middle() -> None:
 
 def test_a_positive_angle_turns_clockwise_as_seen() -> None:
     # By hand, about the centre (2, 2): what is right of it comes to lie below it.
-    np.testing.assert_allclose(apply(view(90, 1, (0, 0), False, 5, 5), np.array([[4.0, 2.0]])), [[2.0, 4.0]], atol=1e-12)
+    np.testing.assert_allclose(
+        apply(view(90, 1, (0, 0), False, 5, 5), np.array([[4.0, 2.0]])), [[2.0, 4.0]], atol=1e-12
+    )
 
 
 def test_a_scale_above_one_enlarges_about_the_centre() -> None:
@@ -94,7 +98,9 @@ def test_a_scale_above_one_enlarges_about_the_centre() -> None:
 
 
 def test_a_shift_is_in_view_px_and_applied_after_the_scale() -> None:
-    np.testing.assert_allclose(apply(view(0, 3, (1, -2), False, 5, 5), np.array([[2.0, 2.0]])), [[3.0, 0.0]], atol=1e-12)
+    np.testing.assert_allclose(
+        apply(view(0, 3, (1, -2), False, 5, 5), np.array([[2.0, 2.0]])), [[3.0, 0.0]], atol=1e-12
+    )
 
 
 @given(angles, scales, coordinates, coordinates, coordinates, coordinates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,12 @@ from components import images
 
 # 24 x 32 px of smooth colours: left to right red, top to bottom green.
 PIXELS = np.stack(
-    [np.tile(np.linspace(0, 255, 32), (24, 1)), np.tile(np.linspace(255, 0, 24)[:, None], (1, 32)), np.full((24, 32), 90.0)], axis=-1
+    [
+        np.tile(np.linspace(0, 255, 32), (24, 1)),
+        np.tile(np.linspace(255, 0, 24)[:, None], (1, 32)),
+        np.full((24, 32), 90.0),
+    ],
+    axis=-1,
 ).astype(np.uint8)
 
 
@@ -45,7 +51,9 @@ def test_a_gray_picture_has_three_equal_channels(mode: str, kind: str) -> None:
     np.testing.assert_allclose(decoded[..., 1].astype(int), np.asarray(picture.convert("L")), atol=3)
 
 
-@pytest.mark.parametrize(("mode", "kind"), [("RGBA", "PNG"), ("P", "PNG"), ("P", "GIF"), ("CMYK", "TIFF"), ("CMYK", "JPEG")])
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("RGBA", "PNG"), ("P", "PNG"), ("P", "GIF"), ("CMYK", "TIFF"), ("CMYK", "JPEG")]
+)
 def test_palettes_alpha_and_cmyk_are_turned_into_rgb(mode: str, kind: str) -> None:
     picture = Image.fromarray(PIXELS).convert(mode)
     decoded = images.decode(saved(picture, kind))
@@ -68,7 +76,9 @@ def test_exif_orientation_is_ignored_as_the_landmarks_authors_did() -> None:
     exif[0x0112] = 6  # "turn by 90 degrees to see it upright"
     turned = saved(Image.fromarray(PIXELS), "JPEG", quality=95, exif=exif)
     assert 6 == Image.open(io.BytesIO(turned)).getexif()[0x0112]
-    np.testing.assert_array_equal(images.decode(saved(Image.fromarray(PIXELS), "JPEG", quality=95)), images.decode(turned))
+    np.testing.assert_array_equal(
+        images.decode(saved(Image.fromarray(PIXELS), "JPEG", quality=95)), images.decode(turned)
+    )
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "TIFF"])
@@ -76,10 +86,9 @@ def test_exif_orientation_is_ignored_as_the_landmarks_authors_did() -> None:
 def test_a_picture_cut_off_anywhere_is_refused(kind: str, kept: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
     data = saved(Image.fromarray(noise), kind)
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=r"^unreadable or truncated image: ") as refused:
         images.decode(data[: int(len(data) * kept)])
     message = str(refused.value)
-    assert message.startswith("unreadable or truncated image: ")
     assert len("unreadable or truncated image: ") + 10 < len(message) < 120
     assert not any(noise in message for noise in ("0x", "<", "object at", "\n"))
 
@@ -98,9 +107,10 @@ def test_a_picture_short_of_its_last_bytes_is_refused_or_whole(kind: str) -> Non
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"<html></html>"])
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError, match="^" + re.escape("unreadable or truncated image: cannot identify image file") + "$"
+    ):
         images.decode(data)
-    assert "unreadable or truncated image: cannot identify image file" == str(refused.value)
 
 
 def test_a_picture_is_read_from_the_datasets_folder(tmp_path: Path) -> None:
@@ -122,9 +132,8 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: st
     folder = tmp_path / "data"
     (folder / "a").mkdir(parents=True)
     (folder / "link.png").symlink_to(tmp_path / "x.png")
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape(f"{name}: leads out of the dataset's folder") + "$"):
         images.read(folder, name)
-    assert f"{name}: leads out of the dataset's folder" == str(refused.value)
 
 
 def test_an_absolute_name_is_refused(tmp_path: Path) -> None:
@@ -135,16 +144,16 @@ def test_an_absolute_name_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_picture_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape("x.jpg: unreadable image: No such file or directory") + "$"):
         images.read(tmp_path, "x.jpg")
-    assert "x.jpg: unreadable image: No such file or directory" == str(refused.value)
 
 
 def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").write_bytes(b"no picture")
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError, match="^" + re.escape("x.jpg: unreadable or truncated image: cannot identify image file") + "$"
+    ):
         images.read(tmp_path, "x.jpg")
-    assert "x.jpg: unreadable or truncated image: cannot identify image file" == str(refused.value)
 
 
 def test_our_own_jpegs_come_back_in_the_right_colours() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -82,11 +83,16 @@ def test_a_picture_shifted_by_whole_pixels_gives_shifted_landmarks(model: Landma
     shifted[11 : 11 + 90, 17 : 17 + 120] = picture
     box = np.array([30.0, 20.0, 80.0, 70.0])  # its crop lies inside the picture
     found = model.predict([picture], box[None])
-    np.testing.assert_allclose(found + [17, 11], model.predict([shifted], (box + [17, 11, 17, 11])[None]), atol=1e-3)
+    offset = np.array([17, 11])
+    moved = model.predict([shifted], (box + np.tile(offset, 2))[None])
+    np.testing.assert_allclose(found + offset, moved, atol=1e-3)
 
 
 def test_pictures_of_different_sizes_are_read_as_each_by_itself(model: LandmarkModel) -> None:
-    images, boxes = pictures((50, 60), (200, 30), (400, 300)), np.array([[5, 5, 40, 45], [0, 20, 30, 120], [50, 60, 250, 300]])
+    images, boxes = (
+        pictures((50, 60), (200, 30), (400, 300)),
+        np.array([[5, 5, 40, 45], [0, 20, 30, 120], [50, 60, 250, 300]]),
+    )
     together = model.predict(images, boxes)
     assert ((3, 3, 2), np.float32) == (together.shape, together.dtype)
     for i in range(3):
@@ -112,24 +118,29 @@ def test_predicting_leaves_the_statistics_of_the_network_alone(model: LandmarkMo
 
 @pytest.mark.parametrize(
     "image",
-    [np.zeros((50, 60), np.uint8), np.zeros((50, 60, 4), np.uint8), np.zeros((50, 60, 3)), np.zeros((3, 50, 60), np.uint8)],
+    [
+        np.zeros((50, 60), np.uint8),
+        np.zeros((50, 60, 4), np.uint8),
+        np.zeros((50, 60, 3)),
+        np.zeros((3, 50, 60), np.uint8),
+    ],
     ids=["gray", "alpha", "float", "channels first"],
 )
 def test_pictures_that_are_not_rgb_bytes_are_refused(model: LandmarkModel, image: np.ndarray) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError, match="^" + re.escape(f"expected images (H, W, 3) uint8, got {image.shape} {image.dtype}") + "$"
+    ):
         model.predict([image], np.array([[5, 5, 40, 45]]))
-    assert f"expected images (H, W, 3) uint8, got {image.shape} {image.dtype}" == str(refused.value)
 
 
 def test_another_number_of_boxes_is_refused(model: LandmarkModel) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape("1 images, but 2 boxes") + "$"):
         model.predict(pictures((50, 60)), np.array([[5, 5, 40, 45]] * 2))
-    assert "1 images, but 2 boxes" == str(refused.value)
 
 
 @pytest.mark.parametrize("box", [[5, 5, 40], [5, 5, 40, 45, 1]])
 def test_a_box_of_another_length_is_refused(model: LandmarkModel, box: list) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="shape"):
         model.predict(pictures((50, 60)), np.array([box]))
 
 
@@ -192,9 +203,8 @@ def test_a_model_is_loaded_from_a_path_in_words(model: LandmarkModel, tmp_path: 
 def test_a_missing_file_is_named(model: LandmarkModel, tmp_path: Path, name: str) -> None:
     model.save(tmp_path)
     (tmp_path / name).unlink()
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape(f"{tmp_path} holds no model: {name} is missing") + "$"):
         LandmarkModel.load(tmp_path)
-    assert f"{tmp_path} holds no model: {name} is missing" == str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -213,26 +223,31 @@ def test_a_configuration_of_another_kind_is_refused(
     model.save(tmp_path)
     fields = json.loads((tmp_path / CONFIG).read_text())
     (tmp_path / CONFIG).write_text(json.dumps({**fields, **changed}))
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
         LandmarkModel.load(tmp_path)
-    assert message == str(refused.value)
 
 
 def test_a_configuration_that_is_no_json_is_refused(model: LandmarkModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     (tmp_path / CONFIG).write_text("{")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Expecting property name"):
         LandmarkModel.load(tmp_path)
 
 
 def test_a_network_of_another_stride_is_refused(config: ModelConfig) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape("the network's stride is 4, the codec's 8") + "$"):
         LandmarkModel(replace(config, codec=replace(config.codec, stride=8)))
-    assert "the network's stride is 4, the codec's 8" == str(refused.value)
 
 
 def test_the_last_of_several_stacks_is_read(three: Scheme) -> None:
-    config = ModelConfig(three, CODECS["rounded"](crop=64, stride=4, sigma=1.5), Hourglass(stacks=2, depth=2, features=8), "mse", 1.3, "landmarks")
+    config = ModelConfig(
+        three,
+        CODECS["rounded"](crop=64, stride=4, sigma=1.5),
+        Hourglass(stacks=2, depth=2, features=8),
+        "mse",
+        1.3,
+        "landmarks",
+    )
     model = LandmarkModel(config)
     heatmap = torch.zeros(1, 2, 3, 16, 16)
     heatmap[:, 0, :, 2, 3], heatmap[:, 1, :, 5, 9] = 5.0, 1.0
@@ -242,13 +257,14 @@ def test_the_last_of_several_stacks_is_read(three: Scheme) -> None:
 
 def test_a_name_is_checked_against_what_is_known() -> None:
     assert "hih" == check_known(CODECS, "codec", "hih")
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape("unknown codec 'hhi'; known: hih, rounded, subpixel") + "$"):
         check_known(CODECS, "codec", "hhi")
-    assert "unknown codec 'hhi'; known: hih, rounded, subpixel" == str(refused.value)
 
 
 def test_a_thing_is_built_of_its_fields() -> None:
-    assert Subpixel(crop=64, stride=4, sigma=1.0) == build(CODECS, "codec", {"name": "subpixel", "crop": 64, "stride": 4, "sigma": 1.0})
+    assert Subpixel(crop=64, stride=4, sigma=1.0) == build(
+        CODECS, "codec", {"name": "subpixel", "crop": 64, "stride": 4, "sigma": 1.0}
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,11 +276,10 @@ def test_a_thing_is_built_of_its_fields() -> None:
     ],
 )
 def test_a_thing_of_wrong_fields_is_refused(fields: dict, message: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
         build(CODECS, "codec", fields)
-    assert message == str(refused.value)
 
 
 def test_a_missing_field_is_named() -> None:
-    with pytest.raises(ValueError, match="codec 'rounded': .*'sigma'"):
+    with pytest.raises(ValueError, match=r"codec 'rounded': .*'sigma'"):
         build(CODECS, "codec", {"name": "rounded", "crop": 64, "stride": 4})

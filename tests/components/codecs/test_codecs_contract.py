@@ -107,7 +107,9 @@ OUTSIDE = [-0.51, 31.5, 40.0, -100.0, np.nan, np.inf, -np.inf]
 
 @pytest.mark.parametrize("x", OUTSIDE)
 @pytest.mark.parametrize("axis", [0, 1])
-def test_a_landmark_outside_the_map_has_weight_0_and_maps_of_0(codec: Codec, render: Callable, x: float, axis: int) -> None:
+def test_a_landmark_outside_the_map_has_weight_0_and_maps_of_0(
+    codec: Codec, render: Callable, x: float, axis: int
+) -> None:
     landmarks = np.full((1, 2, 2), 13.5, np.float32)
     landmarks[0, 0, axis] = x
     targets = codec.encode(landmarks, np.ones((1, 2), bool))
@@ -143,7 +145,9 @@ def test_faces_are_read_independently_of_their_batch(codec: Codec) -> None:
     maps = noise(codec, 4, 3)
     whole = codec.decode(maps).landmarks
     for i in range(4):
-        torch.testing.assert_close(codec.decode({name: value[i : i + 1] for name, value in maps.items()}).landmarks[0], whole[i])
+        torch.testing.assert_close(
+            codec.decode({name: value[i : i + 1] for name, value in maps.items()}).landmarks[0], whole[i]
+        )
 
 
 def test_half_precision_maps_are_read_in_float32(codec: Codec) -> None:
@@ -155,7 +159,9 @@ def test_flipping_the_maps_flips_the_landmarks(codec: Codec) -> None:
     maps = noise(codec, 20, 5)
     landmarks = codec.decode(maps).landmarks
     mirrored = codec.decode({name: value.flip(-1) for name, value in maps.items()}).landmarks
-    torch.testing.assert_close(torch.stack([31 - landmarks[..., 0], landmarks[..., 1]], -1), mirrored, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        torch.stack([31 - landmarks[..., 0], landmarks[..., 1]], -1), mirrored, atol=1e-4, rtol=0
+    )
 
 
 # Inside one of the 64 bins of half a px that a side of 32 px has; on a border between two, a flip may choose the other.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,49 +79,53 @@ def test_numbers_that_are_not_finite_are_passed_on_for_ingest_to_refuse(read: Ca
 
 
 def test_missing_columns_are_named(tmp_path: Path, read: Callable) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape(f"{tmp_path / 'faces.csv'}:1: missing columns x2, y2") + "$"):
         read("image,x0,y0,x1,y1", "a.jpg,1,2,3,4")
-    assert f"{tmp_path / 'faces.csv'}:1: missing columns x2, y2" == str(refused.value)
 
 
 def test_of_many_missing_columns_the_first_are_named(tmp_path: Path, read: Callable) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError, match="^" + re.escape(f"{tmp_path / 'faces.csv'}:1: missing columns image, x0, y0, x1, ...") + "$"
+    ):
         read("picture", "a.jpg")
-    assert f"{tmp_path / 'faces.csv'}:1: missing columns image, x0, y0, x1, ..." == str(refused.value)
 
 
 @pytest.mark.parametrize("line", ["a.jpg,1,2,3,4,5", "a.jpg,1,2,3,4,5,6,7"])
 def test_a_line_of_another_length_is_refused(read: Callable, line: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape("faces.csv:3: expected 7 fields") + "$"):
         read(PLAIN, "a.jpg,1,2,3,4,5,6", line)
-    assert "faces.csv:3: expected 7 fields" == str(refused.value)
 
 
 @pytest.mark.parametrize("word", ["", "abc"])
 def test_a_coordinate_that_is_no_number_is_refused(read: Callable, word: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError, match="^" + re.escape("faces.csv:2: expected two numbers for each of 3 landmarks") + "$"
+    ):
         read(PLAIN, f"a.jpg,{word},2,3,4,5,6")
-    assert "faces.csv:2: expected two numbers for each of 3 landmarks" == str(refused.value)
 
 
 def test_an_unknown_split_is_refused(read: Callable) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError, match="^" + re.escape("faces.csv:2: split is train, test or empty, got 'val'") + "$"
+    ):
         read(f"{PLAIN},split", "a.jpg,1,2,3,4,5,6,val")
-    assert "faces.csv:2: split is train, test or empty, got 'val'" == str(refused.value)
 
 
 @pytest.mark.parametrize("box", ["1,2,3,", "1,2,3,x"])
 def test_a_box_that_is_not_four_numbers_is_refused(read: Callable, box: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError,
+        match="^" + re.escape(f"faces.csv:2: the box is not four numbers: {', '.join(box.split(','))}") + "$",
+    ):
         read(f"{PLAIN},box_x0,box_y0,box_x1,box_y1", f"a.jpg,1,2,3,4,5,6,{box}")
-    assert f"faces.csv:2: the box is not four numbers: {', '.join(box.split(','))}" == str(refused.value)
 
 
 @pytest.mark.parametrize("lines", [[], ["", " "]])
 def test_a_header_alone_is_refused(tmp_path: Path, read: Callable, lines: list[str]) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError, match="^" + re.escape(f"{tmp_path / 'faces.csv'} has no faces below its header") + "$"
+    ):
         read(PLAIN, *lines)
-    assert f"{tmp_path / 'faces.csv'} has no faces below its header" == str(refused.value)
 
 
 def test_an_empty_file_lacks_its_columns(tmp_path: Path, three: Scheme) -> None:

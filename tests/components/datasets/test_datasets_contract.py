@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -51,7 +52,9 @@ def test_a_picture_is_named_below_the_folder_and_can_be_read(case: tuple) -> Non
     dataset, scheme, root = case
     for face in dataset.read(root, scheme.name):
         path = PurePosixPath(face.image)
-        assert not path.is_absolute() and ".." not in path.parts and "\\" not in face.image
+        assert not path.is_absolute()
+        assert ".." not in path.parts
+        assert "\\" not in face.image
         assert (40, 60, 3) == images.read(root, face.image).shape
 
 
@@ -82,25 +85,27 @@ def test_a_record_is_parsed_in_another_process_as_in_this(case: tuple) -> None:
     dataset, scheme, root = case
     moved = pickle.loads(pickle.dumps((dataset.parse, root, scheme, dataset.records(root, scheme))))
     parse, root, scheme, records = moved
-    assert [face.face for face in dataset.read(root, scheme.name)] == [parse(root, scheme, record).face for record in records]
+    assert [face.face for face in dataset.read(root, scheme.name)] == [
+        parse(root, scheme, record).face for record in records
+    ]
 
 
+# The columns of faces.csv are found by name: more of them are not read.
+@pytest.mark.parametrize("case", [case for case in CASES if case[0] != "csv"], indirect=True, ids="-".join)
 def test_another_number_of_landmarks_is_refused_with_the_place(case: tuple, three: Scheme) -> None:
     dataset, scheme, root = case
     record = dataset.records(root, scheme)[1]
-    if dataset.name == "csv":
-        pytest.skip("columns are found by name: more of them are not read")
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError, match="^" + re.escape(f"{record.where}: expected 3 landmarks, got {scheme.num_landmarks}") + "$"
+    ):
         dataset.parse(root, three, record)
-    assert f"{record.where}: expected 3 landmarks, got {scheme.num_landmarks}" == str(refused.value)
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_an_empty_folder_is_refused(name: str, tmp_path: Path) -> None:
     scheme = SCHEMES[DATASETS[name].schemes[0] if DATASETS[name].schemes else "ibug68"]
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape(f"{tmp_path} is empty; expected ")):
         DATASETS[name].records(tmp_path, scheme)
-    assert str(refused.value).startswith(f"{tmp_path} is empty; expected ")
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))

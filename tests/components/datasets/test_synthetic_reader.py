@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,25 +38,31 @@ def test_a_line_is_taken_as_it_is(read: Callable) -> None:
     (face,) = read(json.dumps(FACE))
     assert [[1.25, 2], [3, 4], [5, 6]] == face.landmarks.tolist()  # 0-based already
     assert [True, False, True] == face.visible.tolist()
-    assert ("000007", "images/000007.jpg", "anna", ("pose", "blur")) == (face.face, face.image, face.subject, face.subsets)
+    assert ("000007", "images/000007.jpg", "anna", ("pose", "blur")) == (
+        face.face,
+        face.image,
+        face.subject,
+        face.subsets,
+    )
     assert (None, None) == (face.box, face.split)
 
 
 def test_a_line_that_is_no_json_is_refused_with_file_line_and_column(read: Callable) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(
+        ValueError, match="^" + re.escape("three.jsonl:2: not a JSON object: Expecting value at column 11") + "$"
+    ):
         read(json.dumps(FACE), '{"image": }')
-    assert "three.jsonl:2: not a JSON object: Expecting value at column 11" == str(refused.value)
 
 
 @pytest.mark.parametrize("field", sorted(FACE))
 def test_a_missing_field_is_named(read: Callable, field: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape(f"three.jsonl:1: missing or misshapen field '{field}'") + "$"):
         read(json.dumps({key: value for key, value in FACE.items() if key != field}))
-    assert f"three.jsonl:1: missing or misshapen field '{field}'" == str(refused.value)
 
 
 @pytest.mark.parametrize(
-    "changed", [{"landmarks": [[1, 2]]}, {"landmarks": [[1, 2], [3, 4], [5]]}, {"landmarks": 5}, {"image": 3}, {"subsets": None}]
+    "changed",
+    [{"landmarks": [[1, 2]]}, {"landmarks": [[1, 2], [3, 4], [5]]}, {"landmarks": 5}, {"image": 3}, {"subsets": None}],
 )
 def test_a_field_of_another_shape_is_refused_with_file_and_line(read: Callable, changed: dict) -> None:
     with pytest.raises(ValueError, match=r"^three\.jsonl:1: "):
@@ -69,9 +76,8 @@ def test_json_that_is_no_object_is_refused_with_file_and_line(read: Callable, li
 
 
 def test_an_empty_file_is_refused(tmp_path: Path, read: Callable) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match="^" + re.escape(f"{tmp_path / 'three.jsonl'} is empty") + "$"):
         read()
-    assert f"{tmp_path / 'three.jsonl'} is empty" == str(refused.value)
 
 
 def test_a_folder_of_another_scheme_says_what_is_missing(tmp_path: Path, three: Scheme) -> None:

@@ -65,7 +65,9 @@ def test_adding_a_constant_to_logits_changes_no_cross_entropy() -> None:
 @pytest.mark.parametrize("sigma", [0.7, 1.0, 1.5, 2.0])
 def test_the_logits_of_a_gaussian_are_read_as_the_gaussian_with_peak_1(sigma: float) -> None:
     drawn = gaussian_maps(torch.tensor([[[30.0, 32.0]]]), torch.ones(1, 1), sigma, 64).double()
-    logits = -((torch.arange(64.0) - 30) ** 2)[None, :] / (2 * sigma**2) - ((torch.arange(64.0) - 32) ** 2)[:, None] / (2 * sigma**2)
+    logits = -((torch.arange(64.0) - 30) ** 2)[None, :] / (2 * sigma**2) - ((torch.arange(64.0) - 32) ** 2)[:, None] / (
+        2 * sigma**2
+    )
     # The integral of exp(-r^2 / (2 sigma^2)) is 2 pi sigma^2; sampled at cells it is so to 0.2% from sigma 0.7 on.
     read = read_cross_entropy(logits[None, None] + 3, sigma).double()
     torch.testing.assert_close(drawn, read, atol=0.002, rtol=0)

@@ -35,7 +35,9 @@ def test_landmarks_do_not_touch_each_other(named: HeatmapLoss, target: torch.Ten
     whole = named.loss(predicted, target)
     for n in range(2):
         for k in range(3):
-            torch.testing.assert_close(whole[n, k], named.loss(predicted[n : n + 1, k : k + 1], target[n : n + 1, k : k + 1])[0, 0])
+            torch.testing.assert_close(
+                whole[n, k], named.loss(predicted[n : n + 1, k : k + 1], target[n : n + 1, k : k + 1])[0, 0]
+            )
 
 
 def test_going_down_the_gradient_leads_to_a_map_that_reads_as_the_target(named: HeatmapLoss) -> None:
@@ -61,7 +63,9 @@ def test_reading_keeps_the_shape_and_gives_float32(named: HeatmapLoss) -> None:
 
 def test_reading_works_on_channels_last_maps(named: HeatmapLoss) -> None:
     maps = torch.randn(2, 3, 8, 8)
-    torch.testing.assert_close(named.read(maps, 1.5), named.read(maps.contiguous(memory_format=torch.channels_last), 1.5))
+    torch.testing.assert_close(
+        named.read(maps, 1.5), named.read(maps.contiguous(memory_format=torch.channels_last), 1.5)
+    )
 
 
 def test_reading_keeps_the_order_of_cells(named: HeatmapLoss) -> None:

@@ -26,7 +26,9 @@ def test_the_nme_is_the_mean_error_over_the_normaliser(three: Scheme) -> None:
 def test_each_face_has_its_own_normaliser() -> None:
     predicted = np.concatenate([TRUTH, TRUTH]) + np.float32(1)
     # By hand: sqrt 2 px each, over 1 px and over 2 px.
-    np.testing.assert_allclose(nme(predicted, np.concatenate([TRUTH, TRUTH]), np.array([1.0, 2.0])), [2**0.5, 2**0.5 / 2])
+    np.testing.assert_allclose(
+        nme(predicted, np.concatenate([TRUTH, TRUTH]), np.array([1.0, 2.0])), [2**0.5, 2**0.5 / 2]
+    )
 
 
 def test_large_coordinates_lose_no_digits() -> None:

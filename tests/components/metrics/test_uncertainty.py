@@ -48,7 +48,9 @@ def test_equal_faces_have_an_interval_of_no_width() -> None:
     np.testing.assert_allclose(bootstrap_interval(np.full(20, 0.5)), (0.5, 0.5), rtol=1e-12)
 
 
-@pytest.mark.parametrize("statistic", [np.mean, np.median, partial(failure_rate, threshold=0.05), partial(auc, threshold=0.1)])
+@pytest.mark.parametrize(
+    "statistic", [np.mean, np.median, partial(failure_rate, threshold=0.05), partial(auc, threshold=0.1)]
+)
 def test_any_statistic_over_an_axis_lies_inside_its_interval(statistic) -> None:
     low, high = bootstrap_interval(VALUES, statistic)
     assert low < statistic(VALUES) < high

@@ -1,0 +1,205 @@
+"""Ingest without Ray: what is refused, and who is held out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.images import encode_jpeg
+from components.samples import Annotation, Box
+from pipelines.environment import ROOT
+from pipelines.ingest import annotation_schema, assign_splits, check, examine, inside_picture, split_rows
+from pipelines.params import Params, load_params
+
+SUBJECTS = st.lists(st.sampled_from([f"person{i}" for i in range(30)]), min_size=1, max_size=60)
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return load_params(ROOT / "recipes" / "300w_small.yaml")
+
+
+def own_boxes(params: Params) -> Params:
+    return params.model_copy(update={"preprocess": params.preprocess.model_copy(update={"box": "annotated"})})
+
+
+def face(landmarks: list, box: Box | None = None) -> Annotation:
+    marks = np.array(landmarks, np.float32)
+    return Annotation("f", "f.jpg", marks, np.ones(len(marks), bool), "s", box=box)
+
+
+SQUARE = [[0, 0], [10, 0], [0, 10], [10, 10]]
+ALL = np.ones(4, bool)
+
+
+def test_a_picture_reaches_half_a_pixel_beyond_its_outer_centres() -> None:
+    # By hand: 20 px wide is -0.5 to 19.5, 10 px high is -0.5 to 9.5.
+    landmarks = np.array([[-0.5, -0.5], [19.4, 9.4], [-0.6, 5], [19.5, 5], [5, 9.5], [np.nan, 5]])
+    assert [True, True, False, False, False, False] == inside_picture(landmarks, width=20, height=10).tolist()
+
+
+def test_a_good_face_passes(params: Params) -> None:
+    check(face(SQUARE), ALL, params)
+    check(face(SQUARE, Box(1, 1, 9, 9)), ALL, own_boxes(params))
+
+
+def test_landmarks_that_are_nan_or_infinite_are_counted(params: Params) -> None:
+    with pytest.raises(ValueError, match=r"^f: 2 landmarks are NaN or infinite$"):
+        check(face([[0, 0], [np.nan, 0], [0, np.inf], [10, 10]]), ALL, params)
+
+
+def test_a_face_without_the_box_that_is_asked_for_is_refused_with_the_way_out(params: Params) -> None:
+    with pytest.raises(ValueError, match=r"^f: has no annotated box; preprocess.box: landmarks makes one$"):
+        check(face(SQUARE), ALL, own_boxes(params))
+
+
+def test_a_box_without_area_is_refused(params: Params) -> None:
+    with pytest.raises(ValueError, match=r"^f: box without area$"):
+        check(face([[3, 0], [3, 5], [3, 9], [3, 10]]), ALL, params)
+    with pytest.raises(ValueError, match=r"^f: box without area$"):
+        check(face(SQUARE, Box(5, 5, 5, 9)), ALL, own_boxes(params))
+
+
+def test_a_face_mostly_outside_its_picture_is_refused(params: Params) -> None:
+    # The recipe asks for half.
+    check(face(SQUARE), np.array([True, True, False, False]), params)
+    with pytest.raises(ValueError, match=r"^f: only 1 of 4 landmarks are inside the picture$"):
+        check(face(SQUARE), np.array([True, False, False, False]), params)
+
+
+@given(SUBJECTS)
+def test_nobody_is_in_two_splits(subjects: list[str]) -> None:
+    splits = assign_splits(subjects, [None] * len(subjects), 0.3, 0.3)
+    assert len(subjects) == len(splits)
+    assert len(set(subjects)) == len(set(zip(subjects, splits, strict=True)))
+
+
+@given(SUBJECTS, st.randoms(use_true_random=False))
+def test_a_face_stays_in_its_split_whoever_comes_goes_or_stands_before_it(subjects: list[str], random) -> None:
+    splits = dict(zip(subjects, assign_splits(subjects, [None] * len(subjects), 0.3, 0.3), strict=True))
+    fewer = [subject for subject in subjects if random.random() < 0.5]
+    random.shuffle(fewer)
+    assert [splits[subject] for subject in fewer] == assign_splits(fewer, [None] * len(fewer), 0.3, 0.3)
+
+
+def test_about_as_many_are_held_out_as_was_asked() -> None:
+    subjects = [f"person{i}" for i in range(5000)]
+    splits = assign_splits(subjects, [None] * 5000, val_share=0.1, test_share=0.2)
+    # Three deviations of a share of 5000: 0.013 and 0.017.
+    assert pytest.approx(0.1, abs=0.013) == splits.count("val") / 5000
+    assert pytest.approx(0.2, abs=0.017) == splits.count("test") / 5000
+
+
+def test_a_benchmarks_own_test_faces_are_the_only_ones() -> None:
+    subjects = [f"person{i}" for i in range(300)]
+    given_splits = ["test" if i % 3 == 0 else "train" for i in range(300)]
+    splits = assign_splits(subjects, given_splits, val_share=0.3, test_share=0.3)
+    assert [own == "test" for own in given_splits] == [split == "test" for split in splits]
+    assert 30 < splits.count("val") < 90  # 0.3 of 200, the training faces
+
+
+def test_a_larger_validation_share_keeps_those_that_were_held_out() -> None:
+    subjects = [f"person{i}" for i in range(300)]
+    small, large = (assign_splits(subjects, [None] * 300, share, 0.2) for share in (0.1, 0.3))
+    assert {s for s, split in zip(subjects, small, strict=True) if split == "val"} < {
+        s for s, split in zip(subjects, large, strict=True) if split == "val"
+    }
+    assert [split == "test" for split in small] == [split == "test" for split in large]
+
+
+def examined(faces: list[str], bad: dict[int, str] | None = None, subjects: list[str] | None = None) -> pa.Table:
+    """A row per face, as `examine` gives them; those at the places of `bad` with that reason."""
+    rows = []
+    for i, name in enumerate(faces):
+        if bad and i in bad:
+            rows.append({"face": name, "image": f"{name}.jpg", "reason": bad[i]})
+        else:
+            subject = subjects[i] if subjects else f"person{i}"
+            rows.append(
+                {"face": name, "image": f"{name}.jpg", "subject": subject, "subsets": [], "landmarks": [1.0] * 136}
+            )
+    return pa.Table.from_pylist(rows, annotation_schema(68).append(pa.field("reason", pa.string())))
+
+
+NAMES = [f"f{i}" for i in range(60)]
+
+
+@given(st.dictionaries(st.integers(0, 59), st.just("broken"), max_size=20), st.lists(st.integers(0, 59), max_size=5))
+def test_every_row_ends_in_exactly_one_table_in_its_order(bad: dict[int, str], repeated: list[int]) -> None:
+    names = NAMES + [NAMES[i] for i in repeated]
+    annotations, rejected = split_rows(examined(names, bad), load_params(ROOT / "recipes" / "300w_small.yaml"))
+    assert len(names) == len(annotations) + len(rejected)
+    kept = annotations.column("face").to_pylist()
+    assert [name for i, name in enumerate(NAMES) if i not in bad] == [
+        name for name in kept if NAMES.index(name) not in bad
+    ]
+    assert len(kept) == len(set(kept))
+    assert set(NAMES) == set(kept) | set(rejected.column("face").to_pylist())
+    assert 0 == rejected.column("reason").null_count
+
+
+def test_a_face_that_occurs_twice_is_rejected_the_second_time(params: Params) -> None:
+    annotations, rejected = split_rows(examined([*NAMES, "f7"]), params)
+    assert NAMES == annotations.column("face").to_pylist()
+    assert [{"face": "f7", "image": "f7.jpg", "reason": "f7: occurs twice"}] == rejected.to_pylist()
+
+
+def test_a_rejected_row_takes_no_good_faces_name(params: Params) -> None:
+    # Before it is understood, a row of faces.csv goes by its line's number, which may be a good face's name.
+    annotations, rejected = split_rows(examined(["f7", *NAMES], bad={0: "faces.csv:7: expected 137 fields"}), params)
+    assert NAMES == annotations.column("face").to_pylist()
+    assert ["faces.csv:7: expected 137 fields"] == rejected.column("reason").to_pylist()
+
+
+def test_reasons_are_kept_as_they_were_said(params: Params) -> None:
+    _, rejected = split_rows(examined(NAMES, {3: "a: cut off", 5: "b: no face"}), params)
+    assert [("f3", "a: cut off"), ("f5", "b: no face")] == [
+        (row["face"], row["reason"]) for row in rejected.to_pylist()
+    ]
+
+
+def test_an_empty_split_is_refused_with_the_first_reason(params: Params) -> None:
+    table = examined(NAMES, {0: "a: cut off"}, subjects=["one person"] * 60)
+    # Of a single subject, two of the three splits are always empty.
+    message = "59 good faces leave none for .*, .*" + re.escape("; the first of 1 rejected: a: cut off")
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        split_rows(table, params)
+
+
+def test_no_good_face_at_all_is_refused(params: Params) -> None:
+    bad = dict.fromkeys(range(60), "x: broken")
+    with pytest.raises(
+        ValueError, match=r"^0 good faces leave none for test, train, val; the first of 60 rejected: x: broken$"
+    ):
+        split_rows(examined(NAMES, bad), params)
+
+
+def test_records_become_rows_with_a_reason_where_something_is_wrong(tmp_path: Path, params: Params) -> None:
+    folder = tmp_path / "afw"
+    folder.mkdir()
+    lines = [f"{10.5 + i % 10} {20.25 + i // 10}" for i in range(68)]
+    for name in ("1_1", "2_1", "3_1"):
+        (folder / f"{name}.jpg").write_bytes(encode_jpeg(np.zeros((40, 50, 3), np.uint8), 90))
+        (folder / f"{name}.pts").write_text("\n".join(lines))
+    (folder / "2_1.pts").write_text("\n".join(lines[:67]))
+    whole = (folder / "3_1.jpg").read_bytes()
+    (folder / "3_1.jpg").write_bytes(whole[: len(whole) // 2])
+    names = ["afw/1_1", "afw/2_1", "afw/3_1"]
+    records = pa.table({"face": names, "where": [f"{name}.pts" for name in names], "text": [""] * 3})
+    good, short, cut = examine(records, str(tmp_path), params).to_pylist()
+    assert None is good["reason"]
+    assert ("afw/1_1", "afw/1_1.jpg", "afw/1", ["afw"], "train") == tuple(
+        good[name] for name in ("face", "image", "subject", "subsets", "split")
+    )
+    assert (50, 40, True) == (good["width"], good["height"], all(good["inside"]))
+    # By hand: 1-based 10.5 and 20.25.
+    assert [9.5, 19.25] == good["landmarks"][:2]
+    assert "afw/2_1.pts: expected 68 landmarks, got 67" == short["reason"]
+    assert cut["reason"].startswith("afw/3_1.jpg: unreadable or truncated image: ")
+    assert (None, "afw/3_1") == (cut["landmarks"], cut["face"])

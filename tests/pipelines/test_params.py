@@ -1,0 +1,190 @@
+"""`params.yaml`: what is accepted, and which sentence refuses the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.codecs import Subpixel
+from components.networks import UNet
+from pipelines.environment import ROOT
+from pipelines.params import Params, load_params
+
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Callable[..., Path]:
+    """Writes the project's params with changes: {"train.lr": 1}; None takes a key away."""
+
+    def write(changes: dict) -> Path:
+        fields = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        for name, value in changes.items():
+            *sections, key = name.split(".")
+            section = fields
+            for part in sections:
+                section = section[part]
+            if value is None:
+                del section[key]
+            else:
+                section[key] = value
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(fields), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("path", [ROOT / "params.yaml", *RECIPES], ids=lambda path: path.name)
+def test_the_projects_own_params_load(path: Path) -> None:
+    params = load_params(path)
+    assert params.model().codec.crop == params.preprocess.crop
+    assert params.views().reach <= params.preprocess.margin
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_a_recipe_is_named_after_its_file(path: Path) -> None:
+    assert path.stem == load_params(path).name
+
+
+def test_params_come_back_from_what_is_logged_of_them() -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert params == Params.model_validate(params.model_dump(mode="json"))
+
+
+def test_every_key_says_what_it_is() -> None:
+    def undescribed(section: type, place: str) -> list[str]:
+        found = []
+        for name, field in section.model_fields.items():
+            if hasattr(field.annotation, "model_fields"):
+                found += undescribed(field.annotation, f"{place}{name}.")
+            elif not field.description:
+                found += [place + name]
+        return found
+
+    assert [] == undescribed(Params, "")
+
+
+def test_codec_and_network_are_made_of_their_fields(changed: Callable) -> None:
+    config = load_params(
+        changed({"codec": {"name": "subpixel", "stride": 4, "sigma": 1.5}, "network.width": 16})
+    ).model()
+    assert Subpixel(crop=128, stride=4, sigma=1.5, window=5, temperature=10.0) == config.codec
+    assert UNet(width=16) == config.network
+
+
+@pytest.mark.parametrize(
+    ("crop", "margin", "stored"),
+    # By hand: 128 * 1.9 = 243.2, so 58 px more at either side; 64 * 1.9 = 121.6: 29 more; and none.
+    [(128, 1.9, 244), (64, 1.9, 122), (64, 1.0, 64)],
+)
+def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin: float, stored: int) -> None:
+    plain = {"augment.rotate_deg": 0, "augment.scale": 0, "augment.shift": 0}
+    params = load_params(changed({"preprocess.crop": crop, "preprocess.margin": margin, **plain}))
+    assert stored == params.preprocess.stored
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train.lr": None}, "missing key 'train.lr'"),
+        ({"codec": None}, "missing key 'codec'"),
+        ({"ingest.shuffle": True}, "unknown key 'ingest.shuffle'; known: min_inside, test_share, val_share"),
+        (
+            {"extra": 1},
+            "unknown key 'extra'; known: augment, codec, dataset, evaluate, ingest, loss, name, network, preprocess, "
+            "promotion, train",
+        ),
+        ({"codec.name": "hhi"}, "unknown codec 'hhi'; known: hih, rounded, subpixel"),
+        ({"codec.name": None}, "codec.name is missing"),
+        ({"network.name": None}, "network.name is missing"),
+        ({"codec.sgma": 1}, "codec 'subpixel' has no sgma; it has crop, sigma, stride, temperature, window"),
+        ({"codec.window": 4}, "subpixel takes an odd window, and a sigma and a temperature above 0"),
+        ({"codec.stride": 3}, "stride 3 does not divide crop 128"),
+        ({"codec.stride": 8}, "network 'unet' has stride 4, codec.stride is 8"),
+        ({"network.name": "vit"}, "unknown network 'vit'; known: hourglass, unet"),
+        ({"network.depth": 3}, "network 'unet' has no depth; it has width"),
+        ({"loss.heatmap": "l2"}, "loss.heatmap: unknown heatmap loss 'l2'; known: cross_entropy, mse"),
+        ({"dataset.reader": "wflw"}, "dataset.reader: unknown dataset reader 'wflw'; known: 300w, csv, synthetic"),
+        ({"dataset.scheme": "wflw"}, "dataset.scheme: unknown scheme 'wflw'; known: ibug68, wflw98"),
+        (
+            {"dataset.reader": "300w", "dataset.scheme": "wflw98"},
+            "dataset: dataset '300w' has no scheme 'wflw98'; known: ibug68",
+        ),
+        ({"evaluate.protocol": "box"}, "evaluate.protocol: unknown protocol 'box'; known: inter_ocular, inter_pupil"),
+        (
+            {"preprocess.box": "annotated"},
+            "protocol 'inter_ocular' takes another box than preprocess.box 'annotated'",
+        ),
+        ({"train.batch_size": 33}, "train.batch_size 33 does not divide by 2 workers"),
+        ({"train.lr": 0}, "train.lr: Input should be greater than 0"),
+        ({"augment.flip": 1.5}, "augment.flip: Input should be less than or equal to 1"),
+        ({"preprocess.margin": 0.9}, "preprocess.margin: Input should be greater than or equal to 1"),
+        ({"train.epochs": 2.5}, "train.epochs: Input should be a valid integer, got a number with a fractional part"),
+        ({"train.precision": "float16"}, "train.precision: Input should be 'float32' or 'bfloat16'"),
+        (
+            {"train.lr": 0, "train.epochs": 0},
+            "train.epochs: Input should be greater than 0; train.lr: Input should be greater than 0",
+        ),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+def test_what_is_wrong_is_said_with_key_and_way_out(changed: Callable, changes: dict, message: str) -> None:
+    path = changed(changes)
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{path}: {message}')}$"):
+        load_params(path)
+
+
+def test_a_margin_that_does_not_hold_the_views_is_refused_with_the_one_that_does(changed: Callable) -> None:
+    # By hand: without rotation and scale, a shift of 0.25 crops to both sides takes 1.5 crops.
+    path = changed({"augment.rotate_deg": 0, "augment.scale": 0, "augment.shift": 0.25, "preprocess.margin": 1.2})
+    message = "augment reaches 1.50 crops, but preprocess.margin is 1.2: raise it to 1.50, or augment less"
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{path}: {message}')}$"):
+        load_params(path)
+
+
+@pytest.mark.parametrize("margin", [1.49, 1.50])
+def test_the_margin_that_is_asked_for_is_enough(changed: Callable, margin: float) -> None:
+    path = changed({"augment.rotate_deg": 0, "augment.scale": 0, "augment.shift": 0.25, "preprocess.margin": margin})
+    if margin < 1.5:
+        with pytest.raises(ValueError, match=r"raise it to 1.50"):
+            load_params(path)
+    else:
+        assert margin == load_params(path).preprocess.margin
+
+
+@pytest.mark.parametrize("folder", ["../other", "/etc", "a/b", "", ".hidden"])
+def test_a_dataset_folder_that_is_not_one_below_data_is_refused(changed: Callable, folder: str) -> None:
+    with pytest.raises(ValueError, match=r"dataset\.folder: String should match pattern"):
+        load_params(changed({"dataset.folder": folder}))
+
+
+@pytest.mark.parametrize("name", ["Demo", "a b", "a/b", "", "_a"])
+def test_a_name_that_is_no_plain_word_is_refused(changed: Callable, name: str) -> None:
+    with pytest.raises(ValueError, match="name: String should match pattern"):
+        load_params(changed({"name": name}))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [", "not YAML"), ("", "valid dictionary"), ("- 1", "valid dictionary")]
+)
+def test_a_file_that_holds_no_params_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: .*{message}"):
+        load_params(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(str(tmp_path / 'none.yaml'))}: No such file or directory$"):
+        load_params(tmp_path / "none.yaml")
+
+
+def test_params_cannot_be_changed() -> None:
+    params = load_params(ROOT / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        params.train.lr = 1.0  # type: ignore[misc]

@@ -1,0 +1,130 @@
+"""Preprocess without Ray: where shards are cut, and what stands in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.crops import crop_affine
+from components.geometry import apply, invert
+from components.images import decode_own
+from components.samples import Box
+from pipelines.environment import ROOT
+from pipelines.params import Params, load_params
+from pipelines.preprocess import plan_shards, write_shard
+from pipelines.tables import face_fields
+
+COUNTS = st.fixed_dictionaries({"train": st.integers(0, 200), "val": st.integers(0, 40), "test": st.integers(0, 40)})
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return load_params(ROOT / "recipes" / "demo.yaml")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pictures with a white dot of 3 px deviation at (60, 50)."""
+    root = tmp_path_factory.mktemp("pictures")
+    rows, columns = np.mgrid[:100, :120]
+    dot = np.rint(255 * np.exp(-((columns - 60) ** 2 + (rows - 50) ** 2) / 18)).astype(np.uint8)
+    for i in range(5):
+        assert cv2.imwrite(str(root / f"{i}.png"), np.repeat(dot[..., None], 3, axis=-1))
+    return root
+
+
+def annotations(num: int = 5) -> pa.Table:
+    """Faces of 68 landmarks in the square (40, 30) to (80, 70), whose middle is the dot."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(num):
+        landmarks = rng.uniform([40, 30], [80, 70], (68, 2)).astype(np.float32)
+        landmarks[:2], landmarks[2] = [[40, 30], [80, 70]], [60, 50]
+        row = {
+            "face": f"f{i}",
+            "image": f"{i}.png",
+            "subject": f"s{i}",
+            "subsets": ["a"],
+            "landmarks": landmarks.ravel(),
+        }
+        rows.append({**row, "box": [42.0, 32.0, 78.0, 68.0]})
+    return pa.Table.from_pylist(rows, pa.schema([*face_fields(68), ("box", pa.list_(pa.float32()))]))
+
+
+def test_shards_are_cut_by_row_number() -> None:
+    # By hand: 5 rows by 2 are 2, 2 and 1.
+    assert [
+        {"split": "train", "first": 0, "last": 2, "name": "train-00000-of-00003.parquet"},
+        {"split": "train", "first": 2, "last": 4, "name": "train-00001-of-00003.parquet"},
+        {"split": "train", "first": 4, "last": 5, "name": "train-00002-of-00003.parquet"},
+        {"split": "val", "first": 0, "last": 1, "name": "val-00000-of-00001.parquet"},
+    ] == plan_shards({"train": 5, "val": 1, "test": 0}, 2)
+
+
+@given(counts=COUNTS, faces_per_shard=st.integers(1, 64))
+def test_every_row_is_in_exactly_one_shard(counts: dict[str, int], faces_per_shard: int) -> None:
+    shards = plan_shards(counts, faces_per_shard)
+    for split, count in counts.items():
+        rows = [row for shard in shards if shard["split"] == split for row in range(shard["first"], shard["last"])]
+        assert list(range(count)) == rows
+    assert all(1 <= shard["last"] - shard["first"] <= faces_per_shard for shard in shards)
+    assert len(shards) == len({shard["name"] for shard in shards})
+    names = [shard["name"] for shard in shards if shard["split"] == "train"]
+    assert sorted(names) == names  # training reads them in the order of their names
+
+
+def test_a_row_is_a_face_cut_out_with_its_landmarks(tmp_path: Path, folder: Path, params: Params) -> None:
+    assert 5 == write_shard(annotations(), folder, tmp_path / "x.parquet", params)
+    rows = pq.read_table(tmp_path / "x.parquet").to_pylist()
+    assert [f"f{i}" for i in range(5)] == [row["face"] for row in rows]
+    for row, before in zip(rows, annotations().to_pylist(), strict=True):
+        assert before["landmarks"] == row["landmarks"]
+        assert (before["subject"], ["a"], [40.0, 30.0, 80.0, 70.0]) == (row["subject"], row["subsets"], row["box"])
+        marks, affine = np.reshape(row["crop_landmarks"], (68, 2)), np.reshape(row["affine"], (2, 3))
+        np.testing.assert_allclose(apply(invert(affine), marks).ravel(), row["landmarks"], atol=1e-3)
+        pixels = decode_own(row["pixels"]).astype(np.float64).sum(-1)
+        assert (params.preprocess.stored, params.preprocess.stored) == pixels.shape
+        grid_y, grid_x = np.indices(pixels.shape)
+        # Landmark 2 is the dot; JPEG's gray around it is not counted.
+        weight = np.where(pixels > 60, pixels, 0)
+        seen = [(weight * grid_x).sum() / weight.sum(), (weight * grid_y).sum() / weight.sum()]
+        np.testing.assert_allclose(seen, marks[2], atol=0.05)
+
+
+def test_the_middle_of_a_stored_crop_is_the_crop_that_is_predicted_on(
+    tmp_path: Path, folder: Path, params: Params
+) -> None:
+    write_shard(annotations(1), folder, tmp_path / "x.parquet", params)
+    affine = np.reshape(pq.read_table(tmp_path / "x.parquet").to_pylist()[0]["affine"], (2, 3))
+    sizes = params.preprocess
+    border = (sizes.stored - sizes.crop) / 2
+    assert border == int(border)
+    expected = crop_affine(Box(40, 30, 80, 70), sizes.crop, sizes.expand)
+    # Boxes are stored in float32.
+    np.testing.assert_allclose(expected + np.array([0, 0, border]), affine, atol=1e-4)
+
+
+def test_the_datasets_own_boxes_are_taken_where_the_params_say_so(tmp_path: Path, folder: Path, params: Params) -> None:
+    own = params.model_copy(update={"preprocess": params.preprocess.model_copy(update={"box": "annotated"})})
+    write_shard(annotations(1), folder, tmp_path / "x.parquet", own)
+    assert [[42.0, 32.0, 78.0, 68.0]] == pq.read_table(tmp_path / "x.parquet").column("box").to_pylist()
+
+
+def test_equal_rows_give_equal_bytes_also_as_a_part_of_more(tmp_path: Path, folder: Path, params: Params) -> None:
+    write_shard(annotations(5).slice(1, 3), folder, tmp_path / "part.parquet", params)
+    write_shard(annotations(4).slice(1, 3), folder, tmp_path / "again.parquet", params)
+    write_shard(annotations(4).slice(0, 3), folder, tmp_path / "other.parquet", params)
+    assert (tmp_path / "part.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
+    assert (tmp_path / "part.parquet").read_bytes() != (tmp_path / "other.parquet").read_bytes()
+
+
+def test_a_picture_that_is_gone_is_named(tmp_path: Path, params: Params) -> None:
+    with pytest.raises(ValueError, match=r"^0\.png: unreadable image: No such file or directory$"):
+        write_shard(annotations(1), tmp_path, tmp_path / "x.parquet", params)
