@@ -41,7 +41,7 @@ class Augment:
     def reach(self) -> float:
         """Side of the square, in crop sides, that holds every view: what a stored crop needs to show no black corner."""
         turn = np.deg2rad(min(self.rotate_deg, 45.0))
-        return float((np.cos(turn) + np.sin(turn) + 2 * self.shift) * (1 + self.scale))
+        return float((np.cos(turn) + np.sin(turn)) * (1 + 2 * self.shift) * (1 + self.scale))
 
 
 NO_AUGMENT = Augment(flip=0, rotate_deg=0, scale=0, shift=0, colour=0, blur=0, occlude=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -26,10 +26,10 @@ def decode(data: bytes) -> np.ndarray:
             if picture.mode.startswith("I;16"):  # Pillow would clip 16-bit gray at 255
                 return np.stack([(np.asarray(picture) >> 8).astype(np.uint8)] * 3, axis=-1)
             return np.asarray(picture.convert("RGB"))
+    except UnidentifiedImageError:
+        raise ValueError("unreadable or truncated image: no known picture format") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(
-            f"unreadable or truncated image: {error}".replace(" <_io.BytesIO object at", "").split(" 0x")[0]
-        ) from error
+        raise ValueError(f"unreadable or truncated image: {error}") from error
 
 
 def read(root: Path, name: str) -> np.ndarray:

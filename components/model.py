@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -23,6 +25,8 @@ from components.schemes import Scheme
 # ImageNet's channel means and deviations, as in HIH's released code.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FORMAT = 1
+# Faces per forward pass of `predict`: bounds its memory.
+BATCH = 64
 WEIGHTS, CONFIG = "model.safetensors", "model.json"
 
 
@@ -99,10 +103,13 @@ def build(registry: dict, kind: str, fields: dict):
     known = set(made.__dataclass_fields__)
     if unknown := sorted(set(params) - known):
         raise ValueError(f"{kind} {fields['name']!r} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    needed = [field.name for field in dataclasses.fields(made) if field.default is dataclasses.MISSING]
+    if missing := sorted(set(needed) - set(params)):
+        raise ValueError(f"{kind} {fields['name']!r} lacks {', '.join(missing)}")
     try:
         return made(**params)
     except TypeError as error:
-        raise ValueError(f"{kind} {fields['name']!r}: {error}") from error
+        raise ValueError(f"{kind} {fields['name']!r}: a field is not a number ({error})") from error
 
 
 def _key(registry: dict, thing: object) -> str:
@@ -172,7 +179,8 @@ class LandmarkModel(nn.Module):
         crop = self.config.codec.crop
         affines = np.stack([crop_affine(Box(*box), crop, self.config.expand) for box in boxes])
         crops = np.stack([cut(image, affine, crop) for image, affine in zip(images, affines, strict=True)])
-        return apply(invert(affines), self.predict_crops(crops)[0])
+        parts = [self.predict_crops(crops[first : first + BATCH])[0] for first in range(0, len(crops), BATCH)]
+        return apply(invert(affines), np.concatenate(parts))
 
     def save(self, folder: Path) -> None:
         """Writes weights (safetensors, float32) and configuration (JSON) into an existing folder."""
@@ -191,8 +199,11 @@ class LandmarkModel(nn.Module):
         for name in (CONFIG, WEIGHTS):
             if not (folder / name).is_file():
                 raise ValueError(f"{folder} holds no model: {name} is missing")
-        model = cls(ModelConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8"))))
-        model.network.load_state_dict(load_file(folder / WEIGHTS))
+        try:
+            model = cls(ModelConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8"))))
+            model.network.load_state_dict(load_file(folder / WEIGHTS))
+        except (KeyError, TypeError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
+            raise ValueError(f"{folder} holds no model that can be used: {error}") from error
         return model.eval()
 
 

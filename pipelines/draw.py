@@ -76,7 +76,7 @@ def draw_folder(folder: Path, num_faces: int, seed: int, size: int = 320, worker
     Raises:
         ValueError: The folder is somebody else's, or a number makes no sense.
     """
-    recipe = {"num_faces": num_faces, "seed": seed, "size": size, "renderer": renderer_hash()}
+    recipe: dict[str, int | str] = {"num_faces": num_faces, "seed": seed, "size": size, "renderer": renderer_hash()}
     _check(num_faces, seed, size, workers)
     if _stands(folder, recipe):
         return False

@@ -96,7 +96,7 @@ def check(annotation: Annotation, inside: np.ndarray, params: Params) -> None:
     """
     if not np.isfinite(annotation.landmarks).all():
         raise ValueError(
-            f"{annotation.face}: {np.isnan(annotation.landmarks).any(1).sum()} landmarks are NaN or infinite"
+            f"{annotation.face}: {(~np.isfinite(annotation.landmarks)).any(1).sum()} landmarks are NaN or infinite"
         )
     annotated = params.preprocess.box == "annotated"
     if annotated and annotation.box is None:
@@ -157,11 +157,12 @@ def split_rows(examined: pa.Table, params: Params) -> tuple[pa.Table, pa.Table]:
 
 
 def _reject_repeats(examined: pa.Table) -> pa.Table:
-    faces = examined.column("face").to_numpy()
-    repeated = np.ones(len(faces), bool)
-    repeated[np.unique(faces, return_index=True)[1]] = False
+    good = np.flatnonzero(examined.column("reason").is_null().to_numpy())
+    faces = examined.column("face").to_numpy()[good]
+    repeated = np.zeros(len(examined), bool)
+    repeated[np.delete(good, np.unique(faces, return_index=True)[1])] = True
     reason = pc.if_else(
-        pc.and_(pa.array(repeated), pc.is_null(examined.column("reason"))),
+        pa.array(repeated),
         pc.binary_join_element_wise(examined.column("face"), "occurs twice", ": "),
         examined.column("reason"),
     )

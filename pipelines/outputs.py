@@ -23,9 +23,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise ValueError(f"cannot write {path}: {error.strerror}") from error
     try:
         yield partial
+        former = path.with_name(f".{path.name}.former")
+        shutil.rmtree(former, ignore_errors=True)
         if path.exists():
-            shutil.rmtree(path)
+            path.rename(former)
         partial.rename(path)
+        shutil.rmtree(former, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import torch
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,7 +14,7 @@ from components.codecs import CODECS, Codec
 from components.datasets import DATASETS
 from components.losses import HEATMAP_LOSSES
 from components.metrics import PROTOCOLS
-from components.model import ModelConfig, build, check_known
+from components.model import LandmarkModel, ModelConfig, build, check_known
 from components.networks import NETWORKS, Network
 from components.schemes import SCHEMES
 
@@ -29,7 +30,7 @@ def _known(registry: dict, kind: str) -> AfterValidator:
 class Section(BaseModel):
     """A part of the params; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class DatasetParams(Section):
@@ -163,7 +164,8 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Params:
-        self.model()
+        with torch.device("meta"):  # no memory, no time: only whether the parts fit
+            LandmarkModel(self.model())
         views = self.views()
         if views.reach > self.preprocess.margin + 1e-9:
             raise ValueError(
@@ -190,15 +192,12 @@ class Params(Section):
         Raises:
             ValueError: Unknown or missing names or fields, or parts that do not fit together.
         """
+        if "crop" in self.codec:
+            raise ValueError("codec.crop is preprocess.crop; leave it out")
         codec: Codec = build(CODECS, "codec", {**_named(self.codec, "codec"), "crop": self.preprocess.crop})
         network: Network = build(NETWORKS, "network", _named(self.network, "network"))
         scheme = SCHEMES[self.dataset.scheme]
-        config = ModelConfig(scheme, codec, network, self.loss.heatmap, self.preprocess.expand, self.preprocess.box)
-        if network.stride != codec.stride:
-            raise ValueError(
-                f"network {self.network['name']!r} has stride {network.stride}, codec.stride is {codec.stride}"
-            )
-        return config
+        return ModelConfig(scheme, codec, network, self.loss.heatmap, self.preprocess.expand, self.preprocess.box)
 
 
 def _named(fields: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -35,8 +35,7 @@ def to_column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
 
 def from_column(table: pa.Table, name: str, *shape: int) -> np.ndarray:
     """A fixed-size list column -> (N, *shape); a copy."""
-    column = table.column(name).combine_chunks()
-    flat = column.flatten() if isinstance(column, pa.FixedSizeListArray) else pa.concat_arrays(column.chunks).flatten()
+    flat = table.column(name).combine_chunks().flatten()
     return flat.to_numpy(zero_copy_only=False).reshape(len(table), *shape).copy()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-import pipelines  # noqa: F401 - sets the defaults before any tool is imported
+import pipelines
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ["components", "pipelines", "flows", "recipes"]
@@ -32,7 +32,9 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def run(self, *words: str, check: bool = True, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, check: bool = True, timeout: float = 600, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a command as a user would, in the copy's root; "python" is this very Python."""
         done = subprocess.run(
             words, cwd=self.root, env=self.environment(**environment), capture_output=True, text=True, timeout=timeout, check=False

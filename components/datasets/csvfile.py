@@ -27,7 +27,10 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
     path = root / FILE
     if not path.is_file():
         raise no_records(root, f"a {FILE}")
-    header, *lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
+    try:
+        header, *lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 at byte {error.start}") from error
     missing = [name for name in ("image", *_coordinates(scheme)) if name not in next(csv.reader([header]), [])]
     if missing:
         raise ValueError(f"{path}:1: missing columns {', '.join(missing[:4])}{', ...' if len(missing) > 4 else ''}")

@@ -64,7 +64,11 @@ def test_every_face_is_in_exactly_one_place(project):
     made = project.root / "artifacts/tiny"
     annotations = pq.read_table(made / "annotations/annotations.parquet").column("face").to_pylist()
     rejected = pq.read_table(made / "annotations/rejected.parquet").column("face").to_pylist()
-    crops = [face for path in sorted((made / "crops").glob("*.parquet")) for face in pq.read_table(path).column("face").to_pylist()]
+    crops = [
+        face
+        for path in sorted((made / "crops").glob("*.parquet"))
+        for face in pq.read_table(path).column("face").to_pylist()
+    ]
     assert sorted(annotations + rejected) == [f"{i:06d}" for i in range(64)]
     assert sorted(crops) == sorted(annotations)
 
@@ -154,14 +158,12 @@ def test_a_worse_model_is_kept_out_and_a_better_one_is_promoted(project):
 def test_dvc_compares_experiments_and_draws_plots(project):
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "the champion")
-    project.edit("params.yaml", ("temperature: 5.5", "temperature: 6.5"))
-    project.run("git", "checkout", "-q", "params.yaml")
     project.run("dvc", "exp", "run", "-n", "slower", "-S", "train.lr=0.005", "-S", "train.epochs=2")
     shown = json.loads(project.run("dvc", "exp", "show", "--json").stdout)
     names = {exp["revs"][0]["name"] for rev in shown for exp in rev.get("experiments") or []}
     assert names == {"slower"}
     changed = json.loads(project.run("dvc", "metrics", "diff", "--json").stdout)
-    assert changed["diff"]["reports/tiny/metrics.json"]["nme"]["diff"] != 0
+    assert changed["reports/tiny/metrics.json"]["nme"]["diff"] != 0
     page = project.run("dvc", "plots", "show", "--out", "plots").stdout.strip()
     assert "ced.csv" in Path(page.removeprefix("file://")).read_text()
     project.run("git", "checkout", "-q", ".")

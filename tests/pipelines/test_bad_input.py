@@ -34,11 +34,15 @@ def sentence(done) -> str:
 
 
 def files(project) -> list[Path]:
-    return sorted(path for name in ("artifacts", "reports") for path in (project.root / name).rglob("*") if path.is_file())
+    return sorted(
+        path for name in ("artifacts", "reports") for path in (project.root / name).rglob("*") if path.is_file()
+    )
 
 
 def ingest(project, **environment):
-    return project.run("python", "-m", "pipelines.ingest", "data", "artifacts/tiny/annotations", check=False, **environment)
+    return project.run(
+        "python", "-m", "pipelines.ingest", "data", "artifacts/tiny/annotations", check=False, **environment
+    )
 
 
 def test_a_missing_and_an_empty_data_folder(project):
@@ -94,7 +98,7 @@ def test_a_folder_that_cannot_be_written(project):
 
 def test_a_tracking_server_that_refuses(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.raises(ValueError, match="the MLflow server http://127.0.0.1:9 does not answer"):
+    with pytest.raises(ValueError, match=r"the MLflow server http://127\.0\.0\.1:9 does not answer"):
         tracking.connect()
 
 

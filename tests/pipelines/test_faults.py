@@ -58,7 +58,11 @@ def start(project) -> subprocess.Popen:
 
 
 def training_workers(driver: int) -> list[psutil.Process]:
-    return [process for process in psutil.Process(driver).children(recursive=True) if "RayTrainWorker" in "".join(process.cmdline())]
+    return [
+        process
+        for process in psutil.Process(driver).children(recursive=True)
+        if "RayTrainWorker" in "".join(process.cmdline())
+    ]
 
 
 def assert_same_training(one, other) -> None:

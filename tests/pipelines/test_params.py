@@ -105,7 +105,7 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ({"codec.sgma": 1}, "codec 'subpixel' has no sgma; it has crop, sigma, stride, temperature, window"),
         ({"codec.window": 4}, "subpixel takes an odd window, and a sigma and a temperature above 0"),
         ({"codec.stride": 3}, "stride 3 does not divide crop 128"),
-        ({"codec.stride": 8}, "network 'unet' has stride 4, codec.stride is 8"),
+        ({"codec.stride": 8}, "the network's stride is 4, the codec's 8"),
         ({"network.name": "vit"}, "unknown network 'vit'; known: hourglass, unet"),
         ({"network.depth": 3}, "network 'unet' has no depth; it has width"),
         ({"loss.heatmap": "l2"}, "loss.heatmap: unknown heatmap loss 'l2'; known: cross_entropy, mse"),
