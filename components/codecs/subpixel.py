@@ -14,26 +14,33 @@ import torch
 from components.codecs.base import Decoded, Grid, find_peak, gaussian_maps, last_stack
 from components.geometry import from_cells
 
+DECODERS = ("expectation", "soft_argmax")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subpixel(Grid):
-    """A Gaussian around the exact position; decoded as softmax(temperature * map) in a window around the peak.
+    """A Gaussian around the exact position; decoded in a window around the peak.
 
     Attributes:
         sigma: Standard deviation of the Gaussian, cells.
         window: Odd side of the window, cells. At the border its outer part is left out, not moved inside.
-        temperature: Factor on the map's values.
+        temperature: Factor on the map's values, of the soft-argmax.
+        decoder: "soft_argmax", the paper's, or "expectation", the mean position under the map itself: what fits a
+            network that was trained by cross-entropy, whose map is a distribution.
 
     Raises:
-        ValueError: An even window, or a sigma or temperature that is not positive.
+        ValueError: An unknown decoder, an even window, or a sigma or temperature that is not positive.
     """
 
     sigma: float
     window: int = 5
     temperature: float = 10.0
+    decoder: str = "soft_argmax"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.decoder not in DECODERS:
+            raise ValueError(f"unknown decoder {self.decoder!r}; known: {', '.join(DECODERS)}")
         if self.window < 1 or self.window % 2 == 0 or self.sigma <= 0 or self.temperature <= 0:
             raise ValueError("subpixel takes an odd window, and a sigma and a temperature above 0")
 
@@ -50,8 +57,11 @@ class Subpixel(Grid):
         """Heatmaps (N, K, h, w), or (N, S, K, h, w) of which the last stack counts -> landmarks, crop px."""
         heatmap = last_stack(maps["heatmap"])
         peak, value = find_peak(heatmap)
-        cells = peak + local_soft_argmax(heatmap, peak, self.window, self.temperature)
-        return Decoded(from_cells(cells, self.stride), value.clamp(0, 1))
+        if self.decoder == "soft_argmax":
+            offset = local_soft_argmax(heatmap, peak, self.window, self.temperature)
+        else:
+            offset = local_expectation(heatmap, peak, self.window)
+        return Decoded(from_cells(peak + offset, self.stride), value.clamp(0, 1))
 
 
 def local_soft_argmax(heatmap: torch.Tensor, peak: torch.Tensor, window: int, temperature: float) -> torch.Tensor:
@@ -66,14 +76,32 @@ def local_soft_argmax(heatmap: torch.Tensor, peak: torch.Tensor, window: int, te
     Returns:
         (N, K, 2) float32, (x, y), cells.
     """
+    values, inside = _cut_window(heatmap, peak, window)
+    logits = torch.where(inside, values * temperature, -torch.inf)
+    return _mean_offset(logits.flatten(-2).softmax(-1).view(values.shape))
+
+
+def local_expectation(heatmap: torch.Tensor, peak: torch.Tensor, window: int) -> torch.Tensor:
+    """Offset from the peak: sum of o * map_o / sum of map_o over the offsets o of the window; below 0 counts as 0.
+
+    Arguments and result as of `local_soft_argmax`.
+    """
+    values, inside = _cut_window(heatmap, peak, window)
+    mass = torch.where(inside, values.clamp_min(0), 0)
+    return _mean_offset(mass / mass.sum((-2, -1), keepdim=True).clamp_min(1e-12))
+
+
+def _cut_window(heatmap: torch.Tensor, peak: torch.Tensor, window: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Values (N, K, d, d) around the peaks, and whether each lies on the map."""
     height, width = heatmap.shape[-2:]
     offsets = torch.arange(window, device=heatmap.device) - window // 2
     x, y = peak[..., 0, None] + offsets, peak[..., 1, None] + offsets
     inside = ((y >= 0) & (y < height))[..., :, None] & ((x >= 0) & (x < width))[..., None, :]
     index = y.clamp(0, height - 1)[..., :, None] * width + x.clamp(0, width - 1)[..., None, :]
-    values = heatmap.flatten(-2).gather(-1, index.flatten(-2)).unflatten(-1, (window, window))
-    share = (
-        torch.where(inside, values * temperature, -torch.inf).flatten(-2).softmax(-1).unflatten(-1, (window, window))
-    )
-    steps = offsets.to(share.dtype)
+    return heatmap.flatten(-2).gather(-1, index.flatten(-2)).unflatten(-1, (window, window)), inside
+
+
+def _mean_offset(share: torch.Tensor) -> torch.Tensor:
+    """Shares (N, K, d, d) of sum 1 -> (N, K, 2), (x, y), cells from the middle."""
+    steps = torch.arange(share.shape[-1], device=share.device, dtype=share.dtype) - share.shape[-1] // 2
     return torch.stack([(share.sum(-2) * steps).sum(-1), (share.sum(-1) * steps).sum(-1)], -1)

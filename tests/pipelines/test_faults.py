@@ -95,7 +95,7 @@ def test_a_killed_worker_is_replaced_and_training_goes_on(undisturbed, fresh):
 def test_after_a_killed_driver_the_same_command_goes_on(undisturbed, fresh):
     process = start(fresh)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert not (fresh.root / "artifacts/tiny/model").exists()
     again = fresh.run(*TRAIN).stdout
     assert "this training has a run already; going on from its last checkpoint" in again

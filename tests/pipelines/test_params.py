@@ -102,7 +102,7 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ({"codec.name": "hhi"}, "unknown codec 'hhi'; known: hih, rounded, subpixel"),
         ({"codec.name": None}, "codec.name is missing"),
         ({"network.name": None}, "network.name is missing"),
-        ({"codec.sgma": 1}, "codec 'subpixel' has no sgma; it has crop, sigma, stride, temperature, window"),
+        ({"codec.sgma": 1}, "codec 'subpixel' has no sgma; it has crop, decoder, sigma, stride, temperature, window"),
         ({"codec.window": 4}, "subpixel takes an odd window, and a sigma and a temperature above 0"),
         ({"codec.stride": 3}, "stride 3 does not divide crop 128"),
         ({"codec.stride": 8}, "the network's stride is 4, the codec's 8"),
