@@ -20,6 +20,10 @@ def set_defaults() -> None:
     """Fills in what the environment leaves open."""
     for name, value in _defaults().items():
         os.environ.setdefault(name, value)
+    if not ray_address():  # a cluster has a token of its own
+        # Ray listens on every interface: keep its authentication on, with a token that is never written down.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
     STATE.mkdir(exist_ok=True)  # Prefect makes its home, but not the folder above it
     # The stages that DVC starts call `python`: this very one.
     folder = str(Path(sys.executable).parent)
@@ -62,9 +66,6 @@ def _defaults() -> dict[str, str]:
         "DVC_SITE_CACHE_DIR": str(STATE / "dvc"),
         "DVC_GLOBAL_CONFIG_DIR": str(STATE / "dvc"),
         "MPLCONFIGDIR": str(STATE / "matplotlib"),
-        # Ray listens on every interface: keep its authentication on, with a token that is never written down.
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(16),
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
         "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
@@ -82,4 +83,7 @@ def _defaults() -> dict[str, str]:
         # One thread per process: two threads beside a busy neighbour are 3 to 60 times slower.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        # glibc gives large blocks back at once and faults their pages in again at every step: 5% of a training here.
+        "MALLOC_MMAP_THRESHOLD_": "4294967296",
+        "MALLOC_TRIM_THRESHOLD_": "4294967296",
     }

@@ -133,7 +133,7 @@ def test_an_even_window_or_a_temperature_of_0_is_refused(wrong: dict) -> None:
 )
 def test_the_expectation_of_a_perfect_map_is_nearly_exact_where_the_window_holds_its_mass(sigma, window, floor):
     """Measured here, 20,000 uniform positions with the window inside the map; what is lost is the mass outside it."""
-    codec = CODECS["subpixel"](crop=256, stride=4, sigma=sigma, window=window, decoder="expectation")
+    codec = Subpixel(crop=256, stride=4, sigma=sigma, window=window, decoder="expectation")
     cells = np.random.default_rng(0).uniform(3, 60, (20000, 1, 2))
     landmarks = ((cells + 0.5) * 4 - 0.5).astype(np.float32)
     encoded = codec.encode(landmarks, np.ones((20000, 1), bool))
