@@ -5,10 +5,15 @@ Input: `images` (N, H, W, 3) uint8 RGB and `boxes` (N, 4) x0 y0 x1 y1, image px.
 
 from __future__ import annotations
 
+import warnings
+
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from components.model import LandmarkModel
+
+# MLflow asks every model for type hints; this one is logged with a signature, which says more.
+warnings.filterwarnings("ignore", message=".*[Tt]ype hint", category=UserWarning)
 
 
 class LoggedLandmarkModel(PythonModel):
@@ -17,7 +22,6 @@ class LoggedLandmarkModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         self.model = LandmarkModel.load(context.artifacts["model"])
 
-    # No type hints: MLflow would take them for a signature, and the model is logged with a better one.
     def predict(self, context, model_input, params=None):
         return self.model.predict(model_input["images"], model_input["boxes"])
 
