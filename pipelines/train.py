@@ -220,7 +220,7 @@ def sayer(plan: Plan, params: Params, run: tracking.Run) -> Callable[[Metrics], 
         if from_step != first:
             print(f"train: resumed from the checkpoint at step {from_step}", flush=True)
             began, first = time.monotonic(), from_step
-        run.log_metrics({name: value for name, value in metrics.items() if name != "from_step"}, step)
+        run.log_metrics({name: value for name, value in metrics.items() if name not in ("step", "from_step")}, step)
         left = (time.monotonic() - began) * (plan.total - step) / max(1, step - first)
         print(
             f"train: epoch {metrics['epoch']:.4g}/{params.train.epochs}, loss {metrics['loss']:.4g}, "
