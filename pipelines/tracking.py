@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,8 +148,7 @@ def log_model(run: Run, folder: Path, num_landmarks: int) -> tuple[str, str]:
         TensorSpec(np.dtype("float32"), (-1, 4), "boxes"),
     ]
     outputs = [TensorSpec(np.dtype("float32"), (-1, num_landmarks, 2))]
-    with mlflow.start_run(run_id=run.id), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Tt]ype hint", category=UserWarning)  # the signature says more
+    with mlflow.start_run(run_id=run.id):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(ROOT / "pipelines" / "logged_model.py"),
