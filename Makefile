@@ -75,6 +75,6 @@ lock: .venv/.done  ## requirements.lock from pyproject.toml; uv.lock would write
 shell: .venv/.done  ## a shell in which dvc, mlflow and prefect are set up
 	$${SHELL:-bash}
 
-clean:  ## remove what was made; data/ and the environment stay
+clean:  ## remove what was made, runs and registered models too; data/ stays
 	rm -rf artifacts runs .state .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find reports -type f ! -name metrics.json -delete 2> /dev/null || true

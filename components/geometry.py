@@ -16,7 +16,11 @@ Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 
 def to_cells(landmarks: Array, stride: int) -> Array:
-    """Crop px -> cells, centre-based: cell i is centred on i. Any shape."""
+    """Crop px -> cells, centre-based: cell i is centred on i. Any shape.
+
+    >>> to_cells(np.array([1.5, 13.5]), stride=4)  # the middles of cells 0 and 3
+    array([0., 3.])
+    """
     return (landmarks + 0.5) / stride - 0.5
 
 

@@ -9,7 +9,11 @@ import numpy as np
 
 
 class Box(NamedTuple):
-    """An axis-parallel box, (x0, y0) to (x1, y1), image px, pixel centres at integers."""
+    """An axis-parallel box, (x0, y0) to (x1, y1), image px, pixel centres at integers.
+
+    >>> Box.around(np.array([[3.0, 4.0], [9.0, 2.0]]))
+    Box(x0=3.0, y0=2.0, x1=9.0, y1=4.0)
+    """
 
     x0: float
     y0: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 
@@ -34,7 +36,13 @@ def stream(command: Sequence[str]) -> None:
     logger = get_run_logger()
     said: list[str] = []
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        bufsize=1,
+        start_new_session=True,
     )
     assert process.stdout is not None
     try:
@@ -44,7 +52,8 @@ def stream(command: Sequence[str]) -> None:
                 print(line, flush=True)
                 logger.info(line)
     except BaseException:
-        process.terminate()
+        # The whole group: DVC passes nothing on to the stage that it runs.
+        os.killpg(process.pid, signal.SIGTERM)
         raise
     finally:
         code = process.wait()

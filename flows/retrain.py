@@ -17,7 +17,8 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.commands import stream
 from flows.summary import Summary, markdown, show
-from pipelines.environment import ROOT
+from pipelines.environment import ROOT, STATE
+from pipelines.outputs import alone, whole_file, whole_folder
 
 if TYPE_CHECKING:
     from pipelines.params import Params
@@ -35,61 +36,51 @@ def say(line: str) -> None:
 
 
 @task(cache_policy=NO_CACHE)
-def use_recipe(recipe: str | None) -> Params:
-    """Makes a recipe the current params; without one, the current params stay.
+def check(recipe: str | None, data: str | None) -> Params:
+    """Finds out before hours of work, not after them, whether they can be done and kept; changes nothing.
 
     Raises:
-        ValueError: It is missing, or a key of it is wrong.
-    """
-    from pipelines.params import load_params
-
-    chosen = Path(recipe) if recipe else PARAMS
-    params = load_params(chosen)
-    if chosen.read_bytes() != PARAMS.read_bytes():
-        from pipelines.outputs import whole_file
-
-        with whole_file(PARAMS) as partial:
-            shutil.copyfile(chosen, partial)
-        say(f"recipe: {chosen} is now params.yaml")
-    else:
-        say(f"recipe: params.yaml is {params.name}")
-    return params
-
-
-@task(cache_policy=NO_CACHE)
-def check_places(params: Params) -> None:
-    """Finds out before hours of work, not after them, whether the results can be kept.
-
-    Raises:
-        ValueError: A folder cannot be written, or the tracking server does not answer.
+        ValueError: A key of the recipe is wrong, DATA is no dataset's folder, a folder cannot be written, or the tracking
+            server does not answer.
     """
     from pipelines import tracking
-    from pipelines.outputs import whole_file
+    from pipelines.params import load_params
 
+    params = load_params(recipe or PARAMS)
+    if data and not (Path(data).is_dir() and any(Path(data).iterdir())):
+        raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
     for folder in ("artifacts", "reports"):
         with whole_file(ROOT / folder / params.name / ".writable") as partial:
             partial.touch()
         (ROOT / folder / params.name / ".writable").unlink()
     tracking.connect()
+    return params
+
+
+@task(cache_policy=NO_CACHE)
+def use_recipe(recipe: str | None, params: Params) -> None:
+    """Makes a recipe the current params; without one, the current params stay."""
+    if recipe and Path(recipe).read_bytes() != PARAMS.read_bytes():
+        with whole_file(PARAMS) as partial:
+            shutil.copyfile(recipe, partial)
+        say(f"recipe: {recipe} is now params.yaml")
+    else:
+        say(f"recipe: params.yaml is {params.name}")
 
 
 @task(cache_policy=NO_CACHE)
 def bring(data: str, params: Params) -> None:
-    """Copies a dataset's folder to `data/FOLDER`, whole or not at all; one that is there, and the same, stays.
-
-    Raises:
-        ValueError: It is no folder, or empty.
-    """
-    from pipelines.outputs import whole_folder
-
+    """Copies a dataset's folder to `data/FOLDER`, whole or not at all; one that is there, and the same, stays."""
     source, target = Path(data), ROOT / "data" / params.dataset.folder
-    if not source.is_dir() or not any(source.iterdir()):
-        raise ValueError(f"DATA={data} is {'empty' if source.is_dir() else 'not a folder'}")
     if target.is_dir() and same_tree(source, target):
         say(f"data: {target.relative_to(ROOT)} is the same as {data} already")
         return
     with whole_folder(target) as partial:
-        shutil.copytree(source, partial, dirs_exist_ok=True)
+        # Without modes: a read-only source would make a copy that cannot be replaced.
+        for path in source.rglob("*"):
+            if path.is_file():
+                (partial / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, partial / path.relative_to(source))
     say(f"data: {data} is now {target.relative_to(ROOT)}")
 
 
@@ -183,16 +174,17 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
         recipe: A complete params file to make the current one; None keeps params.yaml.
         data: A folder to bring into `data/`; None takes what is there.
     """
-    params = use_recipe(recipe)
-    check_places(params)
-    if data:
-        bring(data, params)
-    version = version_data()
-    for stage in STAGES:
-        run_stage(stage)
-    registered = register(params)
-    decision = promote(params, registered)
-    return asdict(summarise(params, version, registered, decision))
+    with alone(STATE / "retrain.lock", "another retraining is running in this folder"):
+        params = check(recipe, data)
+        use_recipe(recipe, params)
+        if data:
+            bring(data, params)
+        version = version_data()
+        for stage in STAGES:
+            run_stage(stage)
+        registered = register(params)
+        decision = promote(params, registered)
+        return asdict(summarise(params, version, registered, decision))
 
 
 def main(recipe: str | None = None, data: str | None = None) -> None:

@@ -44,7 +44,9 @@ def _serving(name: str, command: Sequence[str], port: int, health: str) -> Itera
     """
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
-            raise ValueError(f"port {port} is taken, so {name}'s server cannot start there; another one is an option of this command")
+            raise ValueError(
+                f"port {port} is taken, so {name}'s server cannot start there; another one is an option of this command"
+            )
     RUNS.mkdir(exist_ok=True)
     log = RUNS / f"{name.lower()}-server.log"
     with log.open("w", encoding="utf-8") as file:

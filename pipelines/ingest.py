@@ -17,6 +17,7 @@ import ray.data
 
 from components import images
 from components.datasets import DATASETS, Record
+from components.metrics import PROTOCOLS
 from components.samples import Annotation, Box
 from components.schemes import SCHEMES, Scheme
 from pipelines import cluster, command
@@ -66,6 +67,7 @@ def _examine(record: Record, folder: Path, scheme: Scheme, params: Params) -> di
         height, width = images.read(folder, image).shape[:2]
         inside = inside_picture(annotation.landmarks, width, height)
         check(annotation, inside, params)
+        check_normaliser(annotation, scheme, params.evaluate.protocol)
     except ValueError as error:
         return {"face": record.face, "image": image, "reason": str(error)}
     return {
@@ -106,6 +108,16 @@ def check(annotation: Annotation, inside: np.ndarray, params: Params) -> None:
         raise ValueError(f"{annotation.face}: box without area")
     if inside.mean() < params.ingest.min_inside:
         raise ValueError(f"{annotation.face}: only {inside.sum()} of {len(inside)} landmarks are inside the picture")
+
+
+def check_normaliser(annotation: Annotation, scheme: Scheme, protocol: str) -> None:
+    """Refuses a face whose errors could not be divided.
+
+    Raises:
+        ValueError: The landmarks that the protocol's normaliser is taken from coincide.
+    """
+    if not PROTOCOLS[protocol].normalise(annotation.landmarks[None], scheme)[0] > 0:
+        raise ValueError(f"{annotation.face}: the landmarks that errors are divided by ({protocol}) coincide")
 
 
 def assign_splits(

@@ -14,8 +14,11 @@ from pipelines.environment import ROOT
 from pipelines.params import Params
 
 # The code that decides a training's result.
-CODE = ["components/*.py", "components/codecs/*.py", "components/losses/*.py", "components/metrics/*.py",
-        "components/networks/*.py", "pipelines/batches.py", "pipelines/loop.py"]  # fmt: skip
+CODE = [
+    *(f"components/{name}.py" for name in ("augment", "geometry", "images", "model", "samples", "schemes")),
+    *(f"components/{name}/*.py" for name in ("codecs", "losses", "metrics", "networks")),
+    *(f"pipelines/{name}.py" for name in ("batches", "loop", "params", "tables", "train")),
+]
 LOCK = "requirements.lock"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +16,16 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         ValueError: The place cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial, former = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.former")
     try:
+        if former.exists() and not path.exists():  # a crash between the two renames below
+            former.rename(path)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror}") from error
     try:
         yield partial
-        former = path.with_name(f".{path.name}.former")
         shutil.rmtree(former, ignore_errors=True)
         if path.exists():
             path.rename(former)
@@ -51,3 +53,19 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path, busy: str) -> Iterator[None]:
+    """Holds a lock file for the block; a process that dies lets go of it.
+
+    Raises:
+        ValueError: Somebody else holds it, with `busy` as the message.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(busy) from None
+        yield

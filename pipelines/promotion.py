@@ -108,10 +108,9 @@ def champion_nme(
     tags = registry.tags(version)
     with tempfile.TemporaryDirectory() as folder:
         if tags.get("protocol") == f"{protocol.name}:{protocol.hash}":
-            run = tracking.Run(registry.client, tags[tracking.KEY_TAG], params.name)
-            stored = read_table(run.download("evaluation/errors.parquet", Path(folder)))
-            if _same_faces(stored, challenger):
-                return stored.column("nme").to_numpy().astype(np.float64)
+            stored = tracking.fetch(registry.client, tags["run_id"], "evaluation/errors.parquet", Path(folder))
+            if stored and _same_faces(errors := read_table(stored), challenger):
+                return errors.column("nme").to_numpy().astype(np.float64)
         print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
         model = registry.model_folder(version, Path(folder) / "model")
         faces = scoring.load_faces(crops, "test")

@@ -58,20 +58,23 @@ def register(params: Params, model: Path, reports: Path, card: Path) -> Register
     registry = tracking.Registry(client, registered_name(params))
     tags = lineage_tags(metrics, key, run.id)
     run.log_params(params.model_dump())
-    run.set_tags(tags)
     run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
-    for path in [*sorted(reports.iterdir()), card, *(ROOT / name for name in PROVENANCE)]:
+    for path in sorted(reports.iterdir()):
         if path.is_file() and not path.name.startswith("."):
-            run.log_file(path, "evaluation" if path.parent == reports else "provenance")
+            run.log_file(path, "evaluation")
     version = registry.version_of(key)
     new = version is None
     if version is None:
+        # Once: a later call measures the same training again, but did not train it from today's data and commit.
+        run.set_tags(tags)
+        for path in (card, *(ROOT / name for name in PROVENANCE)):
+            run.log_file(path, "provenance")
         num_landmarks = LandmarkModel.load(model).config.scheme.num_landmarks
         model_id, source = tracking.log_model(run, model, num_landmarks)
         version = registry.add(source, run, tags, model_id)
         registry.point("challenger", version)
     else:
-        registry.tag(version, tags)
+        registry.tag(version, {name: tags[name] for name in ("protocol", "test_nme", "test_faces")})
     return Registered(registry.name, version, run.id, key, new)
 
 

@@ -88,8 +88,8 @@ def predict(model: Path, faces: pa.Table, stage: str) -> pa.Table:
     progress = Progress(stage, len(faces), "faces")
     done = []
     with cluster.connected():
-        cpus = int(ray.cluster_resources().get("CPU", 1))
-        actors = ray.data.ActorPoolStrategy(size=max(1, min(cpus, len(blocks))))
+        gpus, cpus = (int(ray.cluster_resources().get(kind, 0)) for kind in ("GPU", "CPU"))
+        actors = ray.data.ActorPoolStrategy(size=max(1, min(gpus or cpus, len(blocks))))
         rows = ray.data.from_arrow(blocks).map_batches(
             Predictor,
             fn_constructor_args=(str(model.resolve()),),
@@ -97,7 +97,7 @@ def predict(model: Path, faces: pa.Table, stage: str) -> pa.Table:
             batch_format="pyarrow",
             compute=actors,
             num_cpus=CPUS_PER_ACTOR,
-            num_gpus=1 if ray.cluster_resources().get("GPU") else 0,
+            num_gpus=1 if gpus else 0,
         )
         for block in rows.iter_batches(batch_size=None, batch_format="pyarrow"):
             progress.advance(len(block))

@@ -99,10 +99,12 @@ class Run:
         self.client.log_batch(self.id, tags=[RunTag(name, value) for name, value in tags.items()])
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Logs each metric once per step: a resumed training repeats steps, its curves do not."""
         now = mlflow.utils.time.get_current_time_millis()
-        fresh = {name: value for name, value in metrics.items() if step > self._last_step(name)}
-        self.client.log_batch(self.id, metrics=[Metric(name, value, now, step) for name, value in fresh.items()])
+        self.client.log_batch(self.id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()])
+
+    def log_point(self, metrics: Mapping[str, float], step: int) -> None:
+        """Logs a point of the curves once: a resumed training repeats steps, its curves do not."""
+        self.log_metrics({name: value for name, value in metrics.items() if step > self._last_step(name)}, step)
 
     def _last_step(self, name: str) -> int:
         return max((metric.step for metric in self.client.get_metric_history(self.id, name)), default=-1)
@@ -113,17 +115,13 @@ class Run:
     def log_file(self, path: Path, folder: str | None = None) -> None:
         self.client.log_artifact(self.id, str(path), folder)
 
-    def download(self, name: str, to: Path) -> Path:
-        """Fetches an artifact.
 
-        Raises:
-            ValueError: The run has none of that name.
-        """
-        to.mkdir(parents=True, exist_ok=True)
-        try:
-            return Path(self.client.download_artifacts(self.id, name, str(to)))
-        except (MlflowException, OSError) as error:
-            raise ValueError(f"run {self.id} has no artifact {name}: {error}") from error
+def fetch(client: MlflowClient, run: str, name: str, to: Path) -> Path | None:
+    """A run's artifact as a local file; None where run or artifact are gone."""
+    try:
+        return Path(client.download_artifacts(run, name, str(to)))
+    except (MlflowException, OSError):
+        return None
 
 
 def flatten(fields: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -28,7 +28,7 @@ from pipelines.batches import Batch, BatchMaker, load_crops, local_batches, ray_
 from pipelines.environment import RUNS, storage
 from pipelines.lineage import data_version, git_commit, training_key
 from pipelines.loop import Plan, State, fit
-from pipelines.outputs import whole_file, whole_folder
+from pipelines.outputs import alone, whole_file, whole_folder
 from pipelines.params import Params, load_params
 
 CHECKPOINT, TRAINING = "state.pt", "training.json"
@@ -220,7 +220,7 @@ def sayer(plan: Plan, params: Params, run: tracking.Run) -> Callable[[Metrics], 
         if from_step != first:
             print(f"train: resumed from the checkpoint at step {from_step}", flush=True)
             began, first = time.monotonic(), from_step
-        run.log_metrics({name: value for name, value in metrics.items() if name not in ("step", "from_step")}, step)
+        run.log_point({name: value for name, value in metrics.items() if name not in ("step", "from_step")}, step)
         left = (time.monotonic() - began) * (plan.total - step) / max(1, step - first)
         print(
             f"train: epoch {metrics['epoch']:.4g}/{params.train.epochs}, loss {metrics['loss']:.4g}, "
@@ -238,6 +238,11 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         ValueError: Shards are missing, the tracking server is away, or training failed.
     """
     config, key = params.model(), training_key(params, crops)
+    num_val = load_crops(crops, "val").num_rows
+    if num_val < params.train.num_workers:
+        raise ValueError(
+            f"{num_val} validation faces are too few for {params.train.num_workers} workers: raise ingest.val_share"
+        )
     plan = Plan.of(params, load_crops(crops, "train").num_rows)
     run = tracking.Run(tracking.connect(), key, params.name)
     print(
@@ -245,7 +250,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     )
     if not run.new:
         print("train: this training has a run already; going on from its last checkpoint, if there is one", flush=True)
-    with run.running():
+    with alone(RUNS / f"{key}.lock", f"training {key} is running already"), run.running():
         run.log_params(params.model_dump())
         run.set_tags({"data_version": data_version(), "git_commit": git_commit()})
         say = sayer(plan, params, run)
