@@ -58,7 +58,7 @@ pages: .venv/.done  ## MLflow's and Prefect's pages, on this machine only
 	python -m flows.pages
 
 schedule: .venv/.done  ## retrain by RECIPE=... at CRON='0 3 * * *'
-	python -m flows.schedule --cron '$(CRON)' $(if $(RECIPE),--recipe $(RECIPE))
+	python -m flows.schedule --cron '$(CRON)' $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
 
 exp: .venv/.done  ## one experiment: SET=train.lr=0.001
 	dvc exp run -S $(SET)
