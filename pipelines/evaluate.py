@@ -66,8 +66,8 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     faces = load_faces(crops, "test")
     errors = measure(predict(model, faces, "evaluate"), scheme, protocol)
     subsets = errors.column("subsets").to_pylist()
-    distances = from_column(errors, "errors", scheme.num_landmarks)
-    metrics = summarise(distances, errors.column("normaliser").to_numpy(), subsets, scheme, protocol)
+    relative = from_column(errors, "errors", scheme.num_landmarks)
+    metrics = summarise(relative, errors.column("normaliser").to_numpy(), subsets, scheme, protocol)
     write_table(errors, out / "errors.parquet")
     write_curves(metrics, errors, out)
     write_report(

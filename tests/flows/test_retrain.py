@@ -165,7 +165,7 @@ def test_dvc_compares_experiments_and_draws_plots(project):
     changed = json.loads(project.run("dvc", "metrics", "diff", "--json").stdout)
     assert changed["reports/tiny/metrics.json"]["nme"]["diff"] != 0
     page = project.run("dvc", "plots", "show", "--out", "plots").stdout.strip()
-    assert "ced.csv" in Path(page.removeprefix("file://")).read_text()
+    assert "reports_tiny_ced_csv" in Path(page.removeprefix("file://")).read_text()
     project.run("git", "checkout", "-q", ".")
     project.run("dvc", "checkout", "-q")
 

@@ -44,7 +44,7 @@ def fresh(undisturbed, make_project):
 
 
 def start(project) -> subprocess.Popen:
-    """Starts the training; returns when its first evaluation is said, hence its first checkpoint written."""
+    """Starts the training; returns when its third evaluation is said: the first checkpoint is then surely registered."""
     process = subprocess.Popen(
         TRAIN, cwd=project.root, env=project.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -52,7 +52,7 @@ def start(project) -> subprocess.Popen:
     said = []
     for line in process.stdout:
         said.append(line)
-        if line.startswith("train: epoch"):
+        if sum(earlier.startswith("train: epoch") for earlier in said) == 3:
             return process
     raise AssertionError("".join(said))
 
