@@ -91,7 +91,7 @@ class Paced(ExecutionCallback):
     """Lets Ray Data's scheduling loop sleep between its rounds.
 
     It spins while finished blocks wait for a consumer that is slower than their producers, which is what training is,
-    and took more of a core than the network did: 300w_small made 105 faces/s on two cores then, and 245 with the pause.
+    and took more of a core than the network did: 300w_small made 105 faces/s on two cores then, and 241 with the pause.
     """
 
     def on_execution_step(self, executor: object) -> None:
