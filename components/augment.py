@@ -20,8 +20,10 @@ class Augment:
 
     Attributes:
         flip: Share of mirrored views.
+        rotate: Share of turned views.
         rotate_deg: Largest turn to either side, uniform.
         scale: Largest relative change of size, uniform in the logarithm: 0.2 gives 1/1.2 to 1.2.
+        move: Share of shifted views.
         shift: Largest shift along each axis, in crop sides.
         colour: Largest relative change of contrast, of brightness and of each channel.
         blur: Share of blurred views.
@@ -30,8 +32,10 @@ class Augment:
     """
 
     flip: float
+    rotate: float
     rotate_deg: float
     scale: float
+    move: float
     shift: float
     colour: float
     blur: float
@@ -44,7 +48,7 @@ class Augment:
         return float((np.cos(turn) + np.sin(turn)) * (1 + 2 * self.shift) * (1 + self.scale))
 
 
-NO_AUGMENT = Augment(flip=0, rotate_deg=0, scale=0, shift=0, colour=0, blur=0, occlude=0)
+NO_AUGMENT = Augment(flip=0, rotate=0, rotate_deg=0, scale=0, move=0, shift=0, colour=0, blur=0, occlude=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,7 @@ class Views:
     occluder: np.ndarray
     occluder_colour: np.ndarray
 
-    def __getitem__(self, which: slice) -> Views:
+    def __getitem__(self, which: slice | np.ndarray) -> Views:
         return Views(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
 
 
@@ -82,6 +86,8 @@ def draw_views(augment: Augment, rng: np.random.Generator, num: int, stored: int
     hidden = rng.random((num, 1)) < augment.occlude
     occluder = np.where(hidden, np.concatenate([corner, corner + size], axis=1), 0).astype(np.int64)
     blurred = rng.random(num) < augment.blur
+    angle = np.where(rng.random(num) < augment.rotate, angle, 0)
+    shift = np.where(rng.random((num, 1)) < augment.move, shift, 0)
     # 256 px faces blurred by up to 5 px in HIH's released code; the same share of a crop here, squared for more mild ones.
     blur_px = np.where(blurred, 0.3 + rng.random(num) ** 2 * 5 * crop / 256, 0)
     return Views(

@@ -75,3 +75,13 @@ def similarity(
     view = np.concatenate([linear, offset], axis=-1)
     mirror = np.where(flip[:, None, None], [[-1.0, 0.0, target - 1.0], [0.0, 1.0, 0.0]], [[1.0, 0, 0], [0, 1.0, 0]])
     return compose(mirror, view)
+
+
+def to_unit(affine: np.ndarray, source: int, target: int) -> np.ndarray:
+    """An affine (..., 2, 3) between square pictures of these sides, px, as one between squares from -1 to 1, edge to edge.
+
+    That is what torch's `affine_grid` takes with align_corners=False, whatever the number of cells.
+    """
+    outer = np.array([[2 / target, 0, 1 / target - 1], [0, 2 / target, 1 / target - 1]])
+    inner = np.array([[source / 2, 0, (source - 1) / 2], [0, source / 2, (source - 1) / 2]])
+    return compose(outer, compose(affine, inner))

@@ -131,8 +131,7 @@ class LandmarkModel(nn.Module):
         if config.network.stride != config.codec.stride:
             raise ValueError(f"the network's stride is {config.network.stride}, the codec's {config.codec.stride}")
         self.config = config
-        decimal = getattr(config.codec, "decimal", None)
-        self.network = config.network.build(config.scheme.num_landmarks, config.codec.crop, decimal)
+        self.network = config.network.build(config.scheme.num_landmarks, config.codec.crop, config.codec.head)
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
         self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
 
@@ -140,12 +139,11 @@ class LandmarkModel(nn.Module):
         """Crops (N, 3, H, W) uint8 RGB -> the network's raw outputs."""
         return self.network((pixels.float() - self.mean) / self.std)
 
-    def decode(self, outputs: dict[str, torch.Tensor]) -> Decoded:
-        """Raw outputs -> landmarks (N, K, 2), crop px, and confidence (N, K)."""
+    def decode(self, outputs: dict[str, torch.Tensor], codec: Codec | None = None) -> Decoded:
+        """Raw outputs -> landmarks (N, K, 2), crop px, and confidence (N, K); read by the model's codec or another."""
+        codec = codec or self.config.codec
         read = HEATMAP_LOSSES[self.config.heatmap_loss].read
-        return self.config.codec.decode(
-            {**outputs, "heatmap": read(outputs["heatmap"][:, -1], self.config.codec.sigma)}
-        )
+        return codec.decode({**outputs, "heatmap": read(outputs["heatmap"][:, -1], codec.sigma)})
 
     @torch.no_grad()
     def predict_crops(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

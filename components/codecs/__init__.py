@@ -1,10 +1,11 @@
 """Codecs: landmarks -> compact targets -> dense maps -> landmarks. A codec is one file and one line here.
 
 `CODECS[name](**params)` and `dataclasses.asdict` are inverses. encode runs in numpy, in the data workers; render and
-decode in torch, on the device.
+decode in torch, on the device. `DECODERS` are the ways to read one Gaussian.
 """
 
 from components.codecs.base import Decoded
+from components.codecs.decoders import DECODERS
 from components.codecs.hih import Hih
 from components.codecs.rounded import Rounded
 from components.codecs.subpixel import Subpixel
@@ -17,4 +18,4 @@ CODECS: dict[str, type[Codec]] = {
     "subpixel": Subpixel,
 }
 
-__all__ = ["CODECS", "Codec", "Decoded", "Hih", "Rounded", "Subpixel"]
+__all__ = ["CODECS", "DECODERS", "Codec", "Decoded", "Hih", "Rounded", "Subpixel"]

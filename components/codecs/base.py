@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from components.geometry import to_cells
+from components.networks.heads import Head
 
 
 class Decoded(NamedTuple):
@@ -46,6 +47,11 @@ class Grid:
     def side(self) -> int:
         """Cells along each axis of the map."""
         return self.crop // self.stride
+
+    @property
+    def head(self) -> Head | None:
+        """What the network must say besides its heatmaps."""
+        return None
 
     def cells_and_weight(self, landmarks: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places landmarks on the grid.
@@ -97,3 +103,9 @@ def find_peak(heatmap: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     row = heatmap.gather(-2, y[..., None, None].expand(*y.shape, 1, heatmap.shape[-1])).squeeze(-2)
     value, x = row.max(-1)
     return torch.stack([x, y], -1), value
+
+
+def offsets_at(offset_map: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
+    """What a map of offsets (N, 2, h, w) says at whole cells (N, K, 2), (x, y): (N, K, 2), (x, y)."""
+    index = (cells[..., 1] * offset_map.shape[-1] + cells[..., 0]).long()
+    return offset_map.flatten(-2).gather(-1, index[:, None].expand(-1, 2, -1)).transpose(1, 2)

@@ -1,7 +1,7 @@
 """Nested heatmaps: an integer map says which cell, a small decimal map says where inside it.
 
 Reference: Lan, Hu, Chen, Xue, Cheng, "HIH: Towards More Accurate Face Alignment via Heatmap in Heatmap", 2021
-(arXiv 2104.03100 v2), section 3.
+(arXiv 2104.03100 v2), section 3; the released evaluation code (starhiking/HeatmapInHeatmap, 7174ea2).
 """
 
 from __future__ import annotations
@@ -11,10 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from components.codecs.base import Decoded, Grid, find_peak, gaussian_maps, last_stack
+from components.codecs import released
+from components.codecs.base import Decoded, Grid, find_peak, gaussian_maps, last_stack, offsets_at
 from components.geometry import from_cells
+from components.networks.heads import Head
 
-BINS = ("floor",)
+BINS = ("floor", "released")
+# The paper's own head, that of its first version, and what it compares itself with: a regressed offset, an offset map,
+# and no offset at all.
+DECIMAL_HEADS = ("afc", "conv", "od", "transformer", "woo")
+DECIMAL_DECODERS = ("argmax", "expectation")
+# Of the least squares behind "expectation": perfect maps lose 0.003 cells by it, and noise counts for less.
+RIDGE = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,48 +30,109 @@ class Hih(Grid):
     """An integer map of crop / stride cells and a decimal map of `decimal` bins along each axis of the cell.
 
     With u + 0.5 the edge-based coordinate of the paper, the cell is floor(u + 0.5) and the decimal part is the rest, in
-    [0, 1). Its bin is floor(decimal * part), read back at the bin's centre: half-open intervals, as the paper draws
-    them. (The authors' code rounds to the nearest bin edge instead, which loses the last half bin.)
+    [0, 1). With bins "floor", its bin is floor(decimal * part), read back at the bin's centre: half-open intervals, as
+    the paper draws them. With bins "released", targets and decoding are those of the authors' code, see
+    `components.codecs.released`.
 
     Attributes:
         sigma: Standard deviation of the Gaussian on the integer map, cells.
         decimal: Bins along each axis.
         decimal_sigma: Standard deviation of the Gaussian on the decimal map, bins.
-        bins: "floor".
+        bins: "floor" or "released".
+        decimal_head: What the network says of the decimal part: "conv" or "transformer" (a decimal map), "afc" (the part
+            itself, regressed), "od" (a map of parts, read at the peak) or "woo" (nothing).
+        decoder: Of the decimal map: "argmax", the highest bin; or "expectation", the mean bin under the network's
+            distribution (bins "floor" only).
 
     Raises:
-        ValueError: Unknown bins, or a size or sigma that is not positive.
+        ValueError: Unknown bins, head or decoder, a decoder that does not go with the bins, or a size or sigma that is not positive.
     """
 
     sigma: float
     decimal: int = 8
     decimal_sigma: float = 1.0
     bins: str = "floor"
+    decimal_head: str = "conv"
+    decoder: str = "argmax"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.bins not in BINS:
-            raise ValueError(f"unknown bins {self.bins!r}; known: {', '.join(BINS)}")
+        for name, known in (("bins", BINS), ("decimal_head", DECIMAL_HEADS), ("decoder", DECIMAL_DECODERS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}")
+        if self.bins == "released" and self.decoder != "argmax":
+            # Their last two bins look alike where the decimal map is cut off.
+            raise ValueError("bins 'released' are read by decoder 'argmax', as their authors do")
         if self.decimal < 1 or self.sigma <= 0 or self.decimal_sigma <= 0:
             raise ValueError("hih takes a decimal of at least 1, and sigmas above 0")
 
+    @property
+    def head(self) -> Head | None:
+        """The head that the network needs besides its heatmaps."""
+        return None if self.decimal_head == "woo" else Head(self.decimal_head, self.decimal)
+
+    @property
+    def _maps_decimals(self) -> bool:
+        return self.decimal_head in ("conv", "transformer")
+
     def encode(self, landmarks: np.ndarray, visible: np.ndarray) -> dict[str, np.ndarray]:
-        """(N, K, 2) crop px, (N, K) bool -> cells (N, K, 2) float32, whole; bins (N, K, 2) float32, whole; weight."""
+        """(N, K, 2) crop px, (N, K) bool -> cells (N, K, 2) float32, whole; parts (N, K, 2) float32, [0, 1); weight."""
         exact, weight = self.cells_and_weight(landmarks, visible)
         cells = np.floor(exact + 0.5)
-        bins = np.clip(np.floor((exact + 0.5 - cells) * self.decimal), 0, self.decimal - 1)
-        return {"cells": cells, "bins": bins, "weight": weight}
+        return {"cells": cells, "parts": exact + np.float32(0.5) - cells, "weight": weight}
 
     def render(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Encoded targets -> heatmap (N, K, h, w) and decimal (N, K, d, d)."""
-        return {
-            "heatmap": gaussian_maps(batch["cells"], batch["weight"], self.sigma, self.side),
-            "decimal": gaussian_maps(batch["bins"], batch["weight"], self.decimal_sigma, self.decimal),
-        }
+        """Encoded targets -> heatmap (N, K, h, w) and, for the heads that map it, decimal (N, K, d, d)."""
+        cells, parts, weight = batch["cells"], batch["parts"], batch["weight"]
+        if self.bins == "released":
+            maps = {"heatmap": released.integer_maps(cells, weight, self.sigma, self.side)}
+            decimal = released.decimal_maps(parts, weight, self.decimal_sigma, self.decimal)
+        else:
+            maps = {"heatmap": gaussian_maps(cells, weight, self.sigma, self.side)}
+            bins = (parts * self.decimal).floor().clamp(0, self.decimal - 1)
+            decimal = gaussian_maps(bins, weight, self.decimal_sigma, self.decimal)
+        return {**maps, "decimal": decimal} if self._maps_decimals else maps
 
     def decode(self, maps: dict[str, torch.Tensor]) -> Decoded:
-        """heatmap (N, K, h, w) or (N, S, K, h, w), decimal (N, K, d, d) of any scale -> landmarks, crop px."""
+        """heatmap (N, K, h, w) or (N, S, K, h, w), and what the head says -> landmarks, crop px.
+
+        decimal (N, K, d, d) of any scale, offset (N, K, 2) in cells, or offset_map (N, 2, h, w).
+        """
         peak, value = find_peak(last_stack(maps["heatmap"]))
-        bins, _ = find_peak(maps["decimal"].float())
-        cells = peak + (bins + 0.5) / self.decimal - 0.5
-        return Decoded(from_cells(cells, self.stride), value.clamp(0, 1))
+        if self.bins == "released":
+            peak = torch.where(value[..., None] > 0, peak, 0)
+        return Decoded(from_cells(peak + self._parts(maps, peak) - 0.5, self.stride), value.clamp(0, 1))
+
+    def _parts(self, maps: dict[str, torch.Tensor], peak: torch.Tensor) -> torch.Tensor | float:
+        """The decimal part (N, K, 2), (x, y), in cells from the cell's edge."""
+        if self.decimal_head == "woo":
+            return 0.0 if self.bins == "released" else 0.5
+        if self.decimal_head == "afc":
+            return maps["offset"].float()
+        if self.decimal_head == "od":
+            return offsets_at(maps["offset_map"].float(), peak)
+        decimal = maps["decimal"].float()
+        if self.decoder == "expectation":
+            return self._expected_bins(decimal) / self.decimal
+        bins, value = find_peak(decimal)
+        if self.bins == "released":
+            return torch.where(value[..., None] > 0, bins, 0) / self.decimal
+        return (bins + 0.5) / self.decimal
+
+    def _expected_bins(self, logits: torch.Tensor) -> torch.Tensor:
+        """The mean of the part, in bins from the cell's edge, (N, K, 2).
+
+        Soft classification makes q = softmax(logits) the mean of the labels of all bins that are possible. The mean bin
+        is linear in q then: q @ W, with W such that the labels of each bin give that bin.
+        """
+        places = torch.arange(self.decimal, device=logits.device) + 0.5
+        bins = torch.cartesian_prod(places, places)  # (d * d, 2)
+        batch = {
+            "cells": 0 * bins[None],
+            "parts": bins[None] / self.decimal,
+            "weight": torch.ones_like(bins[None, :, 0]),
+        }
+        labels = self.render(batch)["decimal"][0].flatten(-2).softmax(-1)
+        ridge = RIDGE * torch.eye(len(labels), device=logits.device)
+        weights = torch.linalg.solve(labels.T @ labels + ridge, labels.T @ bins)
+        return logits.flatten(-2).softmax(-1) @ weights

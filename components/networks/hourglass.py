@@ -1,4 +1,4 @@
-"""HIH's network: a stem, stacked hourglasses, and after the last one a head for the decimal map.
+"""HIH's network: a stem, stacked hourglasses, and after the last one a head for the decimal part.
 
 Sizes and order as in the released evaluation code (starhiking/HeatmapInHeatmap at 7174ea2); 1, 2 and 4 stacks of depth
 4 and 256 features are HIH_T, HIH_S and HIH_B. Smaller ones by the same parameters.
@@ -8,13 +8,13 @@ Reference: Lan et al., "HIH", 2021 (arXiv 2104.03100 v2); Newell, Yang, Deng, "S
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from components.networks.heads import Head, build_head
 from components.networks.layers import conv_bn
 
 
@@ -26,7 +26,7 @@ class Hourglass:
         stacks: Hourglasses in a row, each with its own heatmaps.
         depth: Halvings inside each.
         features: Channels.
-        decimal_features: Channels of the decimal head (384 as released).
+        decimal_features: Channels of the head, if the codec asks for one (384 as released).
         released_skips: Also allocate the skip layers that the released code never uses, so that its checkpoints load
             and its published parameter counts (22.68 M for HIH_B) come out.
     """
@@ -39,17 +39,17 @@ class Hourglass:
 
     stride = 4
 
-    def build(self, num_landmarks: int, crop: int, decimal: int | None) -> nn.Module:
-        """The network for K landmarks, crops of `crop` px, and a decimal map of `decimal` bins a side, or none.
+    def build(self, num_landmarks: int, crop: int, head: Head | None) -> nn.Module:
+        """The network for K landmarks, crops of `crop` px, and the head that the codec asks for, or none.
 
         Raises:
-            ValueError: The crop cannot be halved that often.
+            ValueError: The crop cannot be halved that often, or the head does not fit.
         """
         if crop % (4 * 2**self.depth):
             raise ValueError(
                 f"hourglass of depth {self.depth} takes crops of a multiple of {4 * 2**self.depth} px, got {crop}"
             )
-        return HourglassNet(self, num_landmarks, crop // 4, decimal)
+        return HourglassNet(self, num_landmarks, crop // 4, head)
 
 
 class Residual(nn.Module):
@@ -89,39 +89,6 @@ class HourglassModule(nn.Module):
         return self.upper(x) + up
 
 
-class Down(nn.Module):
-    """ResNet's basic block at stride 2."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(conv_bn(features, features, 3, 2), conv_bn(features, features, 3, relu=False))
-        self.skip = conv_bn(features, features, 1, 2, relu=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.relu(self.body(x) + self.skip(x))
-
-
-def decimal_head(features: int, hidden: int, num_landmarks: int, side: int, decimal: int) -> nn.Sequential:
-    """(N, C, side, side) -> (N, K, decimal, decimal).
-
-    Raises:
-        ValueError: The side does not come down to the decimal map's by halving.
-    """
-    halvings = math.log2(side / decimal)
-    if halvings < 1 or halvings != int(halvings):
-        raise ValueError(f"a decimal map of {decimal} bins does not come out of {side} cells by halving")
-    return nn.Sequential(
-        conv_bn(features, hidden, 1),
-        nn.MaxPool2d(3, 2),
-        *(Down(hidden) for _ in range(int(halvings) - 1)),
-        conv_bn(hidden, hidden, 1),
-        # 64 and 32 cells come out as 8 by themselves (64 -> 31 -> 16 -> 8), as released, and this does nothing;
-        # 16 cells come out as 7.
-        nn.AdaptiveAvgPool2d(decimal),
-        nn.Conv2d(hidden, num_landmarks, 1),
-    )
-
-
 class Stack(nn.Module):
     """One hourglass with its heatmaps, and their fusion into the next one's input."""
 
@@ -144,9 +111,9 @@ class Stack(nn.Module):
 
 
 class HourglassNet(nn.Module):
-    """(N, 3, H, W) -> heatmap (N, S, K, H/4, W/4) and, with a decimal head, decimal (N, K, d, d)."""
+    """(N, 3, H, W) -> heatmap (N, S, K, H/4, W/4) and, with a head, its output."""
 
-    def __init__(self, config: Hourglass, num_landmarks: int, side: int, decimal: int | None) -> None:
+    def __init__(self, config: Hourglass, num_landmarks: int, side: int, head: Head | None) -> None:
         super().__init__()
         features, spare = config.features, config.released_skips
         self.stem = nn.Sequential(
@@ -157,9 +124,7 @@ class HourglassNet(nn.Module):
             Residual(features // 2, features, spare),
         )
         self.stacks = nn.ModuleList(Stack(config, num_landmarks) for _ in range(config.stacks))
-        self.decimal = (
-            decimal_head(features, config.decimal_features, num_landmarks, side, decimal) if decimal else None
-        )
+        self.decimal = build_head(head, features, config.decimal_features, num_landmarks, side) if head else None
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.001)  # as released
@@ -178,5 +143,5 @@ class HourglassNet(nn.Module):
             heatmaps.append(heatmap)
         outputs = {"heatmap": torch.stack(heatmaps, 1)}
         if self.decimal is not None:
-            outputs["decimal"] = self.decimal(x)
+            outputs[self.decimal.output] = self.decimal(x)
         return outputs

@@ -1,4 +1,4 @@
-"""The one layer that both networks are made of."""
+"""The one layer that the networks and their heads share."""
 
 from __future__ import annotations
 

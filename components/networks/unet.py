@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from components.networks.hourglass import decimal_head
+from components.networks.heads import Head, build_head
 from components.networks.layers import conv_bn
 
 
@@ -27,15 +27,15 @@ class UNet:
 
     stride = 4
 
-    def build(self, num_landmarks: int, crop: int, decimal: int | None) -> nn.Module:
-        """The network for K landmarks, crops of `crop` px, and a decimal map of `decimal` bins a side, or none.
+    def build(self, num_landmarks: int, crop: int, head: Head | None) -> nn.Module:
+        """The network for K landmarks, crops of `crop` px, and the head that the codec asks for, or none.
 
         Raises:
-            ValueError: The crop is not a multiple of 32, or the width odd.
+            ValueError: The crop is not a multiple of 32, the width odd, or the head does not fit.
         """
         if crop % 32 or self.width % 2:
             raise ValueError(f"unet takes crops of a multiple of 32 px and an even width, got {crop} and {self.width}")
-        return UNetNet(self.width, num_landmarks, crop // 4, decimal)
+        return UNetNet(self.width, num_landmarks, crop // 4, head)
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -43,16 +43,16 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class UNetNet(nn.Module):
-    """(N, 3, H, W) -> heatmap (N, 1, K, H/4, W/4) and, with a decimal head, decimal (N, K, d, d)."""
+    """(N, 3, H, W) -> heatmap (N, 1, K, H/4, W/4) and, with a head, its output."""
 
-    def __init__(self, width: int, num_landmarks: int, side: int, decimal: int | None) -> None:
+    def __init__(self, width: int, num_landmarks: int, side: int, head: Head | None) -> None:
         super().__init__()
         sizes = [width, width * 3 // 2, width * 2, width * 5 // 2]
         self.stem = nn.Sequential(conv_bn(3, width // 2, 3, 2), conv_bn(width // 2, width, 3, 2))
         self.down = nn.ModuleList(block(a, b) for a, b in zip([width, *sizes], sizes, strict=False))
         self.up = nn.ModuleList(block(a + b, b) for a, b in zip(sizes[:0:-1], sizes[-2::-1], strict=True))
         self.heatmap = nn.Conv2d(width, num_landmarks, 1)
-        self.decimal = decimal_head(width, 2 * width, num_landmarks, side, decimal) if decimal else None
+        self.decimal = build_head(head, width, 2 * width, num_landmarks, side) if head else None
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         x = self.stem(x)
@@ -64,5 +64,5 @@ class UNetNet(nn.Module):
             x = up(torch.cat([functional.interpolate(x, scale_factor=2), skip], 1))
         outputs = {"heatmap": self.heatmap(x)[:, None]}
         if self.decimal is not None:
-            outputs["decimal"] = self.decimal(x)
+            outputs[self.decimal.output] = self.decimal(x)
         return outputs

@@ -12,9 +12,9 @@ from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_vi
 from components.geometry import apply, invert, similarity
 from components.schemes import Scheme
 
-RECIPE = Augment(flip=0.5, rotate_deg=30, scale=0.2, shift=0.1, colour=0.4, blur=0.2, occlude=0.4)
+RECIPE = Augment(flip=0.5, rotate=1, rotate_deg=30, scale=0.2, move=1, shift=0.1, colour=0.4, blur=0.2, occlude=0.4)
 GEOMETRY = replace(RECIPE, colour=0, blur=0, occlude=0)
-STRONG = Augment(flip=0.5, rotate_deg=60, scale=0.5, shift=0.2, colour=0, blur=0, occlude=0)
+STRONG = Augment(flip=0.5, rotate=1, rotate_deg=60, scale=0.5, move=1, shift=0.2, colour=0, blur=0, occlude=0)
 
 
 def views(augment: Augment, num: int, stored: int = 96, crop: int = 64, seed: int = 0) -> Views:

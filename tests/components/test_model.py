@@ -214,7 +214,7 @@ def test_a_missing_file_is_named(model: LandmarkModel, tmp_path: Path, name: str
         ({"format": None}, "model format None; this code reads format 1"),
         ({"codec": {"name": "hhi"}}, "unknown codec 'hhi'; known: hih, rounded, subpixel"),
         ({"network": {"name": "unet", "width": 4, "depth": 2}}, "network 'unet' has no depth; it has width"),
-        ({"heatmap_loss": "l3"}, "unknown heatmap loss 'l3'; known: cross_entropy, mse"),
+        ({"heatmap_loss": "l3"}, "unknown heatmap loss 'l3'; known: adaptive_wing, cross_entropy, mse, star"),
     ],
 )
 def test_a_configuration_of_another_kind_is_refused(
@@ -271,7 +271,7 @@ def test_a_thing_is_built_of_its_fields() -> None:
     ("fields", "message"),
     [
         ({"name": "x"}, "unknown codec 'x'; known: hih, rounded, subpixel"),
-        ({"name": "rounded", "sgma": 1}, "codec 'rounded' has no sgma; it has crop, sigma, stride"),
+        ({"name": "rounded", "sgma": 1}, "codec 'rounded' has no sgma; it has crop, decoder, sigma, stride, temperature, window"),
         ({"name": "rounded", "crop": 64, "stride": 5, "sigma": 1.0}, "stride 5 does not divide crop 64"),
     ],
 )

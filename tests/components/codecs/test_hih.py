@@ -28,10 +28,11 @@ SEEN = np.ones((1, 1), bool)
         (255.49, 63, 7),  # 63.9975
     ],
 )
-def test_a_coordinate_falls_into_a_cell_and_a_bin(x: float, cell: int, bin_: int) -> None:
+def test_a_coordinate_falls_into_a_cell_and_a_bin(render: Callable, x: float, cell: int, bin_: int) -> None:
     targets = CODEC.encode(np.array([[[x, 13.5]]]), SEEN)
     assert [cell, 3] == targets["cells"][0, 0].tolist()
-    assert [bin_, 4] == targets["bins"][0, 0].tolist()
+    np.testing.assert_allclose([(x + 0.5) / 4 - cell, 0.5], targets["parts"][0, 0], atol=1e-5)
+    assert (4, bin_) == divmod(int(render(CODEC, [[[x, 13.5]]])["decimal"][0, 0].argmax()), 8)
 
 
 def test_the_decimal_map_is_a_gaussian_on_the_bin_indexed_row_y_column_x(render: Callable) -> None:
@@ -92,11 +93,77 @@ def test_other_sizes_lose_in_proportion(cell_errors: Callable, uniform: Callable
 
 
 def test_unknown_bins_are_refused() -> None:
-    with pytest.raises(ValueError, match="unknown bins 'round'; known: floor"):
+    with pytest.raises(ValueError, match="unknown bins 'round'; known: floor, released"):
         Hih(crop=256, stride=4, sigma=1.5, bins="round")
 
 
 @pytest.mark.parametrize("wrong", [{"decimal": 0}, {"decimal_sigma": 0.0}])
 def test_a_decimal_map_without_extent_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match="hih takes a decimal of at least 1, and sigmas above 0"):
+        Hih(**{"crop": 256, "stride": 4, "sigma": 1.5, **wrong})
+
+
+# Mean error of perfect maps in cells; the formula for a square of side 1 about its centre, and about its corner (twice as
+# much), since without an offset the released code reads a cell as its lower edge.
+@pytest.mark.parametrize(("bins", "floor"), [("floor", 0.3826), ("released", 0.7652)])
+def test_without_an_offset_a_cell_is_all_there_is(
+    cell_errors: Callable, uniform: Callable, bins: str, floor: float
+) -> None:
+    codec = Hih(crop=256, stride=4, sigma=1.0, bins=bins, decimal_head="woo")
+    assert codec.head is None
+    np.testing.assert_allclose(
+        np.linalg.norm(cell_errors(codec, uniform(-0.5, 63.5)), axis=1).mean(), floor, atol=0.006
+    )
+
+
+@pytest.mark.parametrize("head", ["afc", "od"])
+def test_an_offset_that_is_said_itself_loses_nothing(render: Callable, head: str) -> None:
+    codec = Hih(crop=256, stride=4, sigma=1.5, decimal_head=head)
+    landmarks = np.random.default_rng(0).uniform(0, 255, (5, 1, 2)).astype(np.float32)
+    targets = codec.encode(landmarks, np.ones((5, 1), bool))
+    maps = render(codec, landmarks)
+    assert {"heatmap"} == set(maps)
+    offset_map = torch.zeros(5, 2, 64, 64)
+    for n in range(5):
+        x, y = targets["cells"][n, 0].astype(int)
+        offset_map[n, :, y, x] = torch.from_numpy(targets["parts"][n, 0])
+    said = {"afc": {"offset": torch.from_numpy(targets["parts"])}, "od": {"offset_map": offset_map}}[head]
+    np.testing.assert_allclose(codec.decode({**maps, **said}).landmarks, landmarks, atol=1e-3)
+
+
+@pytest.mark.parametrize("head", ["afc", "conv", "od", "transformer"])
+def test_the_network_is_asked_for_the_head(head: str) -> None:
+    assert (head, 8) == Hih(crop=256, stride=4, sigma=1.5, decimal_head=head).head
+
+
+def test_the_expectation_loses_no_more_on_perfect_maps_than_the_highest_bin(
+    cell_errors: Callable, uniform: Callable
+) -> None:
+    errors = cell_errors(Hih(crop=256, stride=4, sigma=1.5, decoder="expectation"), uniform(-0.5, 63.5))
+    np.testing.assert_allclose(np.linalg.norm(errors, axis=1).mean(), 0.0478, atol=0.0005)
+
+
+def test_the_expectation_of_a_doubtful_map_is_the_mean_of_its_bins() -> None:
+    # A network that minimises soft classification and cannot tell two bins apart says the mean of their labels.
+    codec = Hih(crop=256, stride=4, sigma=1.5, decoder="expectation")
+    parts = torch.tensor([[[1.5, 2.5], [5.5, 4.5]]]) / 8
+    labels = codec.render({"cells": torch.zeros(1, 2, 2), "parts": parts, "weight": torch.ones(1, 2)})["decimal"]
+    mean = labels.flatten(-2).softmax(-1).mean(1, keepdim=True).log().view(1, 1, 8, 8)
+    heatmap = torch.zeros(1, 1, 64, 64)
+    heatmap[0, 0, 10, 20] = 1.0
+    decoded = codec.decode({"heatmap": heatmap, "decimal": mean}).landmarks[0, 0]
+    # By hand: the means are bins 3.5 and 3.5 of 8, edge-based; 4 * (20 + 3.5 / 8) - 0.5.
+    np.testing.assert_allclose(decoded, [81.25, 41.25], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"decimal_head": "vit"}, "unknown decimal_head 'vit'; known: afc, conv, od, transformer, woo"),
+        ({"decoder": "mean"}, "unknown decoder 'mean'; known: argmax, expectation"),
+        ({"bins": "released", "decoder": "expectation"}, "bins 'released' are read by decoder 'argmax'"),
+    ],
+)
+def test_what_is_not_known_or_does_not_go_together_is_refused(wrong: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Hih(**{"crop": 256, "stride": 4, "sigma": 1.5, **wrong})

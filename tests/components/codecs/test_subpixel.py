@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from components.codecs import Subpixel
-from components.codecs.subpixel import local_soft_argmax
+from components.codecs.decoders import Reading, soft_argmax
 
 
 def naive(heatmap: np.ndarray, window: int, temperature: float) -> tuple[list[float], bool]:
@@ -62,7 +62,8 @@ def test_decoding_equals_a_plain_loop_in_the_middle_and_at_the_border(window: in
 def test_a_window_at_the_border_is_masked_not_moved_inside(cell: int) -> None:
     heatmap = np.zeros((8, 8), np.float32)
     heatmap[cell, cell] = 1.0
-    offset = local_soft_argmax(torch.from_numpy(heatmap)[None, None], torch.tensor([[[cell, cell]]]), 5, 10.0)[0, 0]
+    reading = Reading(sigma=1.5, window=5, temperature=10.0)
+    offset = soft_argmax(torch.from_numpy(heatmap)[None, None], torch.tensor([[[cell, cell]]]), reading)[0, 0]
     cells, _ = naive(heatmap, 5, 10.0)
     np.testing.assert_allclose(offset, np.array(cells) - cell, atol=1e-6)
     # Around a single cell of 1 the others weigh exp(-10) each; a window moved inside would be 1 to 2 cells off.
@@ -124,7 +125,7 @@ def test_half_a_cell_cannot_hide_in_a_round_trip(cell_errors: Callable) -> None:
 
 @pytest.mark.parametrize("wrong", [{"window": 4}, {"window": 0}, {"window": -1}, {"temperature": 0.0}])
 def test_an_even_window_or_a_temperature_of_0_is_refused(wrong: dict) -> None:
-    with pytest.raises(ValueError, match="subpixel takes an odd window, and a sigma and a temperature above 0"):
+    with pytest.raises(ValueError, match="a window is odd, a sigma and a temperature above 0; got "):
         Subpixel(**{"crop": 256, "stride": 4, "sigma": 1.5, **wrong})
 
 

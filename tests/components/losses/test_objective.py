@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from components.losses import HEATMAP_LOSSES, coordinate_soft_classification
-from components.losses.objective import objective
+from components.losses import DECIMAL_LOSSES, HEATMAP_LOSSES
+from components.losses.decimal import offset_smooth_l1
+from components.losses.objective import Objective
+from components.losses.siamese import siamese_consistency
+
+FLIP = torch.tensor([1, 0, 2])
+SIGMA = 1.5
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -14,65 +21,136 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.fixture(params=sorted(HEATMAP_LOSSES))
-def heatmap_loss(request: pytest.FixtureRequest):
-    return HEATMAP_LOSSES[request.param].loss
+def objective(request: pytest.FixtureRequest) -> Objective:
+    return Objective(heatmap=request.param, heatmap_weight=1, decimal="csc", decimal_weight=0.05, siamese_weight=0)
 
 
 MAPS = {"heatmap": noise(2, 3, 8, 8, seed=1), "decimal": noise(2, 3, 4, 4, seed=2)}
 
 
-def test_stacks_count_alike_and_landmarks_by_their_weight(heatmap_loss) -> None:
-    outputs, weight = {"heatmap": noise(2, 4, 3, 8, 8)}, torch.tensor([[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]])
-    total, weights = objective(outputs, MAPS, weight, heatmap_loss, decimal_weight=0.05)
+def batch(weight: torch.Tensor | None = None, faces: int = 2) -> dict[str, torch.Tensor]:
+    return {
+        "weight": torch.ones(faces, 3) if weight is None else weight,
+        "cells": (noise(faces, 3, 2, seed=3) * 7).floor(),
+        "parts": noise(faces, 3, 2, seed=4),
+        "flipped": torch.tensor([False, True]).repeat(faces // 2),
+        "back": torch.tensor([[1.0, 0, 0.1], [0, 1, 0]]).repeat(faces, 1, 1),
+    }
+
+
+def sums(objective: Objective, outputs: dict, batch: dict, maps: dict = MAPS) -> tuple[torch.Tensor, torch.Tensor]:
+    return objective.sums(outputs, maps, batch, SIGMA, FLIP)
+
+
+def test_stacks_count_alike_and_landmarks_by_their_weight(objective: Objective) -> None:
+    given = batch(torch.tensor([[1.0, 0.0, 1.0], [0.5, 1.0, 0.0]]))
+    outputs, loss = {"heatmap": noise(2, 4, 3, 8, 8)}, HEATMAP_LOSSES[objective.heatmap].loss
+    total, weights = sums(replace(objective, heatmap_weight=2), outputs, given)
     expected = 0.0
     for n in range(2):  # independent: face by face, landmark by landmark, stack by stack
         for k in range(3):
+            part = (slice(n, n + 1), slice(k, k + 1))
             for s in range(4):
-                one = heatmap_loss(outputs["heatmap"][n : n + 1, s, k : k + 1], MAPS["heatmap"][n : n + 1, k : k + 1])
-                expected += weight[n, k].item() * one.item() / 4
+                one = loss(outputs["heatmap"][:, s][part], MAPS["heatmap"][part], given["cells"][part])
+                expected += 2 * given["weight"][n, k].item() * one.item() / 4
     assert expected == pytest.approx(total.item(), rel=1e-5)
     assert 3.5 == weights.item()
 
 
-def test_equal_stacks_cost_as_one(heatmap_loss) -> None:
+def test_equal_stacks_cost_as_one(objective: Objective) -> None:
     one = noise(2, 1, 3, 8, 8)
-    single, _ = objective({"heatmap": one}, MAPS, torch.ones(2, 3), heatmap_loss, 0.0)
-    triple, _ = objective({"heatmap": one.expand(2, 3, 3, 8, 8)}, MAPS, torch.ones(2, 3), heatmap_loss, 0.0)
+    single, _ = sums(objective, {"heatmap": one}, batch())
+    triple, _ = sums(objective, {"heatmap": one.expand(2, 3, 3, 8, 8)}, batch())
     torch.testing.assert_close(single, triple)
 
 
-def test_the_decimal_map_adds_its_weighted_loss_once(heatmap_loss) -> None:
+@pytest.mark.parametrize("decimal", sorted(DECIMAL_LOSSES))
+def test_the_decimal_map_adds_its_weighted_loss_once(objective: Objective, decimal: str) -> None:
     outputs = {"heatmap": noise(2, 4, 3, 8, 8), "decimal": noise(2, 3, 4, 4)}
-    without, _ = objective({"heatmap": outputs["heatmap"]}, MAPS, torch.ones(2, 3), heatmap_loss, 0.05)
-    total, _ = objective(outputs, MAPS, torch.ones(2, 3), heatmap_loss, 0.05)
-    expected = without + 0.05 * coordinate_soft_classification(outputs["decimal"], MAPS["decimal"]).sum()
+    chosen = replace(objective, decimal=decimal)
+    without, _ = sums(chosen, {"heatmap": outputs["heatmap"]}, batch())
+    total, _ = sums(chosen, outputs, batch())
+    expected = without + 0.05 * DECIMAL_LOSSES[decimal](outputs["decimal"], MAPS["decimal"]).sum()
     torch.testing.assert_close(expected, total)
 
 
-def test_a_landmark_of_weight_0_has_no_gradient_anywhere(heatmap_loss) -> None:
-    outputs = {"heatmap": noise(2, 4, 3, 8, 8).requires_grad_(), "decimal": noise(2, 3, 4, 4).requires_grad_()}
+@pytest.mark.parametrize("head", ["offset", "offset_map"])
+def test_an_offset_adds_its_distance_to_the_part(objective: Objective, head: str) -> None:
+    outputs, given = {"heatmap": noise(2, 1, 3, 8, 8)}, batch()
+    said = noise(2, 3, 2, seed=9)
+    if head == "offset_map":
+        value = torch.zeros(2, 2, 8, 8)
+        for n in range(2):
+            for k in range(3):
+                x, y = given["cells"][n, k].int().tolist()
+                value[n, :, y, x] = said[n, k]
+    else:
+        value = said
+    without, _ = sums(objective, outputs, given)
+    total, _ = sums(objective, {**outputs, head: value}, given)
+    torch.testing.assert_close(without + 0.05 * offset_smooth_l1(said, given["parts"]).sum(), total)
+
+
+@pytest.mark.parametrize("siamese_weight", [0.0, 1.0])
+def test_a_landmark_of_weight_0_has_no_gradient_anywhere(objective: Objective, siamese_weight: float) -> None:
+    outputs = {
+        "heatmap": noise(2, 4, 3, 8, 8).requires_grad_(),
+        "decimal": noise(2, 3, 4, 4).requires_grad_(),
+    }
     weight = torch.ones(2, 3)
     weight[0, 1] = 0.0
-    objective(outputs, MAPS, weight, heatmap_loss, 0.05)[0].backward()
+    sums(replace(objective, siamese_weight=siamese_weight), outputs, batch(weight))[0].backward()
     heatmap, decimal = outputs["heatmap"].grad, outputs["decimal"].grad
     assert 0.0 == heatmap[0, :, 1].abs().max() == decimal[0, 1].abs().max()
     assert 0.0 < heatmap[0, :, 0].abs().amax((-2, -1)).min()
     assert 0.0 < decimal[0, 0].abs().max()
 
 
-def test_sums_of_parts_are_the_sums_of_the_whole(heatmap_loss) -> None:
+def test_an_offset_of_weight_0_has_no_gradient(objective: Objective) -> None:
+    outputs = {"heatmap": noise(2, 1, 3, 8, 8), "offset": noise(2, 3, 2).requires_grad_()}
+    weight = torch.ones(2, 3)
+    weight[0, 1] = 0.0
+    sums(objective, outputs, batch(weight))[0].backward()
+    assert 0.0 == outputs["offset"].grad[0, 1].abs().max()
+    assert 0.0 < outputs["offset"].grad[1].abs().min()
+
+
+def test_sums_of_parts_are_the_sums_of_the_whole(objective: Objective) -> None:
     # So the loss does not depend on how many workers share a batch.
-    outputs, weight = {"heatmap": noise(2, 4, 3, 8, 8)}, noise(2, 3, seed=5)
-    whole = objective(outputs, MAPS, weight, heatmap_loss, 0.05)
+    chosen = replace(objective, siamese_weight=0.5)
+    outputs, given = {"heatmap": noise(4, 2, 3, 8, 8)}, batch(noise(4, 3, seed=5), faces=4)
+    maps = {"heatmap": noise(4, 3, 8, 8, seed=1)}
+    whole = sums(chosen, outputs, given, maps)
     parts = [
-        objective(
-            {"heatmap": outputs["heatmap"][n : n + 1]},
-            {name: value[n : n + 1] for name, value in MAPS.items()},
-            weight[n : n + 1],
-            heatmap_loss,
-            0.05,
-        )
-        for n in range(2)
+        sums(chosen, *({name: value[n : n + 2] for name, value in each.items()} for each in (outputs, given, maps)))
+        for n in (0, 2)
     ]
     torch.testing.assert_close(whole[0], parts[0][0] + parts[1][0])
     torch.testing.assert_close(whole[1], parts[0][1] + parts[1][1])
+
+
+def test_two_views_add_their_consistency_once_a_face_for_landmarks_that_both_know(objective: Objective) -> None:
+    # Row 1 is mirrored: its channel 0 is the face's landmark 1.
+    given = batch(torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]]))
+    outputs = {"heatmap": noise(2, 4, 3, 8, 8)}
+    without, weight = sums(objective, outputs, given)
+    total, same_weight = sums(replace(objective, siamese_weight=3.0), outputs, given)
+    read = HEATMAP_LOSSES[objective.heatmap].read
+    expected = 0.0
+    for s in range(4):
+        each = siamese_consistency(read(outputs["heatmap"][:, s], SIGMA), given["back"], given["flipped"], FLIP)
+        expected += (each[0, 0] + each[0, 2]).item() / 4
+    assert without.item() + 3.0 * expected == pytest.approx(total.item(), rel=1e-5)
+    assert weight == same_weight
+
+
+def test_one_view_is_enough_without_the_consistency(objective: Objective) -> None:
+    assert (1, 2) == (objective.num_views, replace(objective, siamese_weight=0.1).num_views)
+
+
+def test_with_supervision_off_only_the_consistency_is_left(objective: Objective) -> None:
+    outputs, given = {"heatmap": noise(2, 1, 3, 8, 8)}, batch()
+    silent = replace(objective, heatmap_weight=0, decimal_weight=0, siamese_weight=1)
+    read = HEATMAP_LOSSES[objective.heatmap].read
+    expected = siamese_consistency(read(outputs["heatmap"][:, 0], SIGMA), given["back"], given["flipped"], FLIP)
+    torch.testing.assert_close(expected.sum(), sums(silent, outputs, given)[0])

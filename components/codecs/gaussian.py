@@ -1,0 +1,51 @@
+"""A codec of one Gaussian per landmark; what `rounded` and `subpixel` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from components.codecs.base import Decoded, Grid, find_peak, gaussian_maps, last_stack
+from components.codecs.decoders import DECODERS, Reading
+from components.geometry import from_cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaussian(Grid):
+    """Draws a Gaussian around the encoded cells; read by any decoder.
+
+    Attributes:
+        sigma: Standard deviation of the Gaussian, cells.
+        window: Odd side of the decoder's window, cells. At the border its outer part is left out, not moved inside.
+        temperature: Factor on the map's values, of the soft-argmax.
+        decoder: Key in `DECODERS`.
+
+    Raises:
+        ValueError: An unknown decoder, an even window, or a sigma or temperature that is not positive.
+    """
+
+    sigma: float
+    window: int = 5
+    temperature: float = 10.0
+    decoder: str = "soft_argmax"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.decoder not in DECODERS:
+            raise ValueError(f"unknown decoder {self.decoder!r}; known: {', '.join(DECODERS)}")
+        if self.window < 1 or self.window % 2 == 0 or self.sigma <= 0 or self.temperature <= 0:
+            raise ValueError(
+                f"a window is odd, a sigma and a temperature above 0; got {self.window}, {self.sigma}, {self.temperature}"
+            )
+
+    def render(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Encoded targets -> heatmap (N, K, h, w)."""
+        return {"heatmap": gaussian_maps(batch["cells"], batch["weight"], self.sigma, self.side)}
+
+    def decode(self, maps: dict[str, torch.Tensor]) -> Decoded:
+        """Heatmaps (N, K, h, w), or (N, S, K, h, w) of which the last stack counts -> landmarks, crop px."""
+        heatmap = last_stack(maps["heatmap"])
+        peak, value = find_peak(heatmap)
+        offset = DECODERS[self.decoder](heatmap, peak, Reading(self.sigma, self.window, self.temperature))
+        return Decoded(from_cells(peak + offset, self.stride), value.clamp(0, 1))
