@@ -62,7 +62,9 @@ SCHEME = SCHEMES["wflw98"]
 # Faces fill half of a drawn picture: about 170 px here, as in WFLW's pictures.
 DRAWN = 512
 GOAL = 3.5
-AUGMENT = Augment(flip=0.5, rotate_deg=30, scale=0, shift=29 / CROP, colour=0.2, blur=0.3, occlude=0.5)
+AUGMENT = Augment(
+    flip=0.5, rotate=0.5, rotate_deg=30, scale=0, move=0.5, shift=29 / CROP, colour=0.2, blur=0.3, occlude=0.5
+)
 MARGIN = math.ceil(AUGMENT.reach * 100) / 100
 PARAMS: dict[str, Any] = {
     "name": "data_path",

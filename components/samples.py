@@ -30,8 +30,15 @@ class Box(NamedTuple):
 
     @classmethod
     def around(cls, landmarks: np.ndarray) -> Box:
-        """The tight box of landmarks (K, 2), (x, y)."""
-        (x0, y0), (x1, y1) = landmarks.min(axis=0), landmarks.max(axis=0)
+        """The tight box of the landmarks (K, 2), (x, y), that have a position; those without one are NaN.
+
+        Raises:
+            ValueError: None has.
+        """
+        labelled = landmarks[~np.isnan(landmarks).any(axis=1)]
+        if not len(labelled):
+            raise ValueError("no landmark has a position")
+        (x0, y0), (x1, y1) = labelled.min(axis=0), labelled.max(axis=0)
         return cls(float(x0), float(y0), float(x1), float(y1))
 
 
@@ -41,9 +48,12 @@ class Annotation:
 
     Attributes:
         face: Unique within the dataset; stable from one ingest to the next.
-        image: Path of the picture, relative to the dataset's folder, with forward slashes.
-        landmarks: (K, 2) float32, (x, y), image px, 0-based; may lie outside the picture.
-        visible: (K,) bool; False where the dataset says that a landmark is hidden (its position still counts).
+        image: Name of the picture, for the dataset's `picture`: its path, relative to the dataset's folder, with
+            forward slashes, or FILE#VARIABLE/NUMBER of one in a cell array.
+        landmarks: (K, 2) float32, (x, y), image px, 0-based; may lie outside the picture. NaN, both of them, where
+            the dataset gives no position.
+        visible: (K,) bool; False where the dataset says that a landmark is hidden (its position still counts, if it
+            has one). A landmark without a position is never visible.
         subject: Who or which photo; faces of one subject never part between splits.
         box: The dataset's own box, or None.
         subsets: Named groups that metrics are reported for.

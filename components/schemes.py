@@ -157,4 +157,69 @@ WFLW98 = Scheme(
     ),
 )
 
-SCHEMES = {"ibug68": IBUG68, "wflw98": WFLW98}
+# Burgos-Artizzu et al., Robust Face Landmark Estimation under Occlusion, ICCV 2013; flip table as in HIH's and STAR's
+# code. Unlike the others it goes by pairs, so that left and right alternate.
+COFW29 = Scheme(
+    name="cofw29",
+    names=(
+        *("right_brow_outer_0", "left_brow_outer_0", "right_brow_inner_0", "left_brow_inner_0"),
+        *("right_brow_upper_0", "right_brow_lower_0", "left_brow_upper_0", "left_brow_lower_0"),
+        *("right_eye_0", "left_eye_0", "right_eye_1", "left_eye_1"),  # outer corners, inner corners
+        *("right_eye_2", "right_eye_3", "left_eye_2", "left_eye_3"),  # upper lid, lower lid
+        *("right_pupil_0", "left_pupil_0"),
+        *("right_nostril_0", "left_nostril_0", "nose_0", "nose_1"),
+        *("right_mouth_corner_0", "left_mouth_corner_0"),
+        *("upper_lip_0", "upper_lip_1", "lower_lip_0", "lower_lip_1"),
+        "chin_0",
+    ),
+    flip=(
+        *(1, 0, 3, 2),
+        *(6, 7, 4, 5),
+        *(9, 8, 11, 10),
+        *(14, 15, 12, 13),
+        *(17, 16),
+        *(19, 18, 20, 21),
+        *(23, 22),
+        *_run(24, 28),
+    ),
+    inter_ocular=(8, 9),
+    pupils=((16,), (17,)),
+    outlines=(
+        (0, 4, 2, 5, 0),
+        (1, 6, 3, 7, 1),
+        (8, 12, 10, 13, 8),
+        (9, 14, 11, 15, 9),
+        (18, 21, 19),
+        (18, 20, 19),
+        (22, 24, 23),
+        (22, 25, 23),
+        (22, 26, 23),
+        (22, 27, 23),
+    ),
+)
+
+# Zhu et al., Unconstrained Face Alignment via Cascaded Compositional Learning, CVPR 2016; flip table as in HIH's code.
+AFLW19 = Scheme(
+    name="aflw19",
+    names=_names(
+        [
+            ("right_brow", 3),
+            ("left_brow", 3),
+            ("right_eye", 3),
+            ("left_eye", 3),
+            ("right_nostril", 1),
+            ("nose", 1),
+            ("left_nostril", 1),
+            ("right_mouth_corner", 1),
+            ("mouth", 1),
+            ("left_mouth_corner", 1),
+            ("chin", 1),
+        ]
+    ),
+    flip=(*_run(5, 0), *_run(11, 6), *(14, 13, 12), *(17, 16, 15), 18),
+    inter_ocular=(6, 11),
+    pupils=((7,), (10,)),
+    outlines=(_run(0, 2), _run(3, 5), _run(6, 8), _run(9, 11), _run(12, 14), _run(15, 17)),
+)
+
+SCHEMES = {"aflw19": AFLW19, "cofw29": COFW29, "ibug68": IBUG68, "wflw98": WFLW98}

@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.augment import NO_AUGMENT, Augment, draw_views, render_view, view_landmarks
+from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_view, view_landmarks
 from components.codecs import Codec
+from components.geometry import compose, invert, to_unit
 from components.images import decode_own, side_own
 from components.schemes import Scheme
 from pipelines.tables import from_column
@@ -37,6 +38,7 @@ class BatchMaker:
         scheme: For mirrored views.
         seed: Of order and views.
         batch_size: Faces per step, over all workers.
+        num_views: Of each face in a step, one row after the other.
         rank: Of this worker.
         world: Number of workers; the worker takes faces rank, rank + world, ... of each step.
     """
@@ -46,6 +48,7 @@ class BatchMaker:
     scheme: Scheme
     seed: int
     batch_size: int
+    num_views: int = 1
     rank: int = 0
     world: int = 1
 
@@ -63,27 +66,37 @@ class BatchMaker:
         """This worker's share of a step.
 
         Returns:
-            pixels (n, 3, crop, crop) uint8 RGB, landmarks (n, K, 2) crop px, and the codec's targets.
+            pixels (n, 3, crop, crop) uint8 RGB, landmarks (n, K, 2) crop px, and the codec's targets; with several
+            views also flipped (n,), and back (n, 2, 3), from the face's plain crop to the view, see `to_unit`.
         """
         rows = self.faces(step, len(crops))
         stored = stored_side(crops)
         rng = np.random.default_rng([self.seed, 1, step])
-        mine = slice(self.rank, None, self.world)
-        views = draw_views(self.augment, rng, len(rows), stored, self.codec.crop)[mine]
-        return self._render(crops.take(pa.array(rows[mine])), views)
+        mine = np.arange(self.rank, len(rows), self.world)
+        drawn = draw_views(self.augment, rng, len(rows) * self.num_views, stored, self.codec.crop)
+        views = drawn[(mine[:, None] * self.num_views + np.arange(self.num_views)).ravel()]
+        batch = self._render(crops.take(pa.array(rows[mine])), views)
+        return {**batch, **self._ways_back(views, stored)} if self.num_views > 1 else batch
+
+    def _ways_back(self, views: Views, stored: int) -> Batch:
+        plain = draw_views(NO_AUGMENT, np.random.default_rng(0), 1, stored, self.codec.crop).affine
+        back = to_unit(compose(views.affine, invert(plain)), self.codec.crop, self.codec.crop)
+        return {"flipped": views.flipped, "back": back.astype(np.float32)}
 
     def plain(self, crops: pa.Table) -> Batch:
         """All faces of a table as they are, not augmented, in order."""
         views = draw_views(NO_AUGMENT, np.random.default_rng(0), len(crops), stored_side(crops), self.codec.crop)
         return self._render(crops, views)
 
-    def _render(self, crops: pa.Table, views) -> Batch:
-        side = self.codec.crop
-        pixels = np.empty((len(crops), 3, side, side), np.uint8)
+    def _render(self, crops: pa.Table, views: Views) -> Batch:
+        side, num_views = self.codec.crop, len(views.flipped) // len(crops)
+        pixels = np.empty((len(views.flipped), 3, side, side), np.uint8)
         # The one loop over faces: OpenCV decodes and warps one picture at a time.
         for i, data in enumerate(crops.column("pixels")):
-            render_view(decode_own(data.as_buffer()), views, i, side, pixels[i])
-        stored = from_column(crops, "crop_landmarks", self.scheme.num_landmarks, 2)
+            face = decode_own(data.as_buffer())
+            for view in range(i * num_views, (i + 1) * num_views):
+                render_view(face, views, view, side, pixels[view])
+        stored = from_column(crops, "crop_landmarks", self.scheme.num_landmarks, 2).repeat(num_views, axis=0)
         landmarks = view_landmarks(stored, views, self.scheme.flip)
         labelled = np.isfinite(landmarks).all(axis=-1)
         return {"pixels": pixels, "landmarks": landmarks, **self.codec.encode(landmarks, labelled)}
@@ -127,7 +140,7 @@ def ray_batches(maker: BatchMaker, crops, first: int, last: int) -> Iterator[Bat
         for step in steps["id"]:
             yield maker.make(int(step) + first, table)
 
-    rows = len(range(maker.rank, maker.batch_size, maker.world))
+    rows = len(range(maker.rank, maker.batch_size, maker.world)) * maker.num_views
     steps = ray.data.range(last - first, override_num_blocks=max(1, (last - first) // STEPS_PER_TASK))
     batches = steps.map_batches(make, batch_size=None, zero_copy_batch=True)
     return iter(batches.iter_batches(batch_size=rows, batch_format="numpy", prefetch_batches=2))

@@ -7,6 +7,7 @@ contact sheet shows; writes one HTML file that needs no other.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,16 @@ MARGIN = 0.2  # around the landmarks, in longer sides of their box
 NOSE_DEPTH = 0.484
 
 
-def write_card(path: Path, title: str, annotations: pa.Table, rejected: pa.Table, folder: Path, scheme: Scheme) -> None:
+def write_card(
+    path: Path,
+    title: str,
+    annotations: pa.Table,
+    rejected: pa.Table,
+    folder: Path,
+    scheme: Scheme,
+    picture: Callable[[Path, str], np.ndarray] = images.read,
+    compared: Sequence[tuple[str, int, int]] = (),
+) -> None:
     """Writes the card.
 
     Args:
@@ -42,6 +52,8 @@ def write_card(path: Path, title: str, annotations: pa.Table, rejected: pa.Table
         rejected: One row per face that was left out, with the reason.
         folder: The dataset's folder, which the paths in `annotations` start from.
         scheme: The markup of the landmarks.
+        picture: (folder, name) -> pixels: the dataset's way to read a picture.
+        compared: (split or subset, faces that were read, faces of a complete copy) of a benchmark that has numbers.
 
     Raises:
         ValueError: A picture of the contact sheet leads out of the folder or cannot be read.
@@ -58,7 +70,9 @@ def write_card(path: Path, title: str, annotations: pa.Table, rejected: pa.Table
         subjects=subject_counts(annotations),
         landmarks=landmark_counts(annotations),
         plots=_plots(annotations, scheme),
-        sheet=contact_sheet(annotations, folder, scheme),
+        sheet=contact_sheet(annotations, folder, scheme, picture),
+        compared=compared,
+        partial=any(found != count for _, found, count in compared),
         reasons=Counter(rejected["reason"].to_pylist()).most_common(),
         num_reasons=NUM_REASONS,
         rejected=rejected.slice(0, NUM_REJECTED).to_pylist(),
@@ -103,8 +117,13 @@ def subject_counts(annotations: pa.Table) -> dict:
 
 def landmark_counts(annotations: pa.Table) -> dict[str, tuple[int, int]]:
     """What may surprise a training -> (landmarks, faces with one)."""
-    flags = {"outside the picture": "inside", "hidden": "visible"}
-    missing = {name: ~_flat(annotations, column) for name, column in flags.items()}
+    marks = _flat(annotations, "landmarks")
+    absent = np.isnan(marks.reshape(len(marks), marks.shape[1] // 2, 2)).any(axis=-1)
+    missing = {
+        "outside the picture": ~_flat(annotations, "inside") & ~absent,
+        "hidden": ~_flat(annotations, "visible"),
+        "without a position": absent,
+    }
     return {name: (int(of.sum()), int(of.any(axis=1).sum())) for name, of in missing.items()}
 
 
@@ -120,7 +139,8 @@ def yaw_deg(landmarks: np.ndarray, scheme: Scheme) -> np.ndarray:
         landmarks: (N, K, 2), (x, y), image px.
 
     Returns:
-        (N,); NaN where the outer eye corners coincide, and throughout where the scheme names no nose bridge.
+        (N,); NaN where the outer eye corners coincide or a landmark has no position, and throughout where the scheme
+        names no nose bridge.
     """
     bridge = [k for k, name in enumerate(scheme.names) if name.startswith("nose_bridge_")]
     if not bridge:
@@ -170,17 +190,19 @@ def _picture_sizes(annotations: pa.Table) -> dict[str, np.ndarray]:
     return {side: np.array([row[side] for row in sizes.values()], np.float64) for side in ("width", "height")}
 
 
-def contact_sheet(annotations: pa.Table, folder: Path, scheme: Scheme) -> list[dict]:
+def contact_sheet(
+    annotations: pa.Table, folder: Path, scheme: Scheme, picture: Callable[[Path, str], np.ndarray] = images.read
+) -> list[dict]:
     """Evenly spread faces, drawn."""
     num_faces = annotations.num_rows
     chosen = sorted(set(np.linspace(0, num_faces - 1, NUM_SHEET).round().astype(int).tolist())) if num_faces else []
-    return [_thumbnail(annotations.slice(i, 1), folder, scheme) for i in chosen]
+    return [_thumbnail(annotations.slice(i, 1), folder, scheme, picture) for i in chosen]
 
 
-def _thumbnail(row: pa.Table, folder: Path, scheme: Scheme) -> dict:
+def _thumbnail(row: pa.Table, folder: Path, scheme: Scheme, picture: Callable[[Path, str], np.ndarray]) -> dict:
     """One face cut out of its picture with room around it, and its landmarks."""
     landmarks = _flat(row, "landmarks").reshape(-1, 2)
-    image = images.read(folder, row["image"][0].as_py())
+    image = picture(folder, row["image"][0].as_py())
     square, corner = _square_around(image, landmarks)
     drawn = draw_landmarks(square, landmarks - corner, scheme, scale=SIDE / len(square))
     return {"face": row["face"][0].as_py(), "split": row["split"][0].as_py(), "source": inline_jpeg(drawn)}
@@ -188,7 +210,7 @@ def _thumbnail(row: pa.Table, folder: Path, scheme: Scheme) -> dict:
 
 def _square_around(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The square of whole pixels around the landmarks, gray outside the picture, and the (x, y) of its first pixel."""
-    low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+    low, high = np.nanmin(landmarks, axis=0), np.nanmax(landmarks, axis=0)
     # At most twice the picture: one stray landmark must not ask for gigabytes.
     side = int(np.clip(np.ceil((1 + 2 * MARGIN) * (high - low).max()), 8, 2 * max(image.shape[:2])))
     x0, y0 = np.floor((low + high) / 2 - side / 2 + 0.5).astype(int)

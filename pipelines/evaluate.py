@@ -1,7 +1,8 @@
-"""Evaluate: a model on the test faces, under a named protocol.
+"""Evaluate: a model on the test faces, under a named protocol; or its stored predictions under every one that fits.
 
 Reads the model's folder and the shards. Writes errors.parquet (a row per face), metrics.json, ced.csv, landmarks.csv and
-report.html. Test faces were never seen in training, nor in choosing the checkpoint.
+report.html. Test faces were never seen in training, nor in choosing the checkpoint. Figures that contradict each other
+or the faces are not written.
 """
 
 from __future__ import annotations
@@ -10,25 +11,29 @@ import csv
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pyarrow as pa
+import typer
 
-from components.images import decode_own
-from components.metrics import PROTOCOLS, Protocol, ced, summarise
-from components.model import LandmarkModel
+from components.metrics import PROTOCOLS, Evidence, Protocol, audit, ced, summarise
+from components.schemes import Scheme
 from pipelines import command
 from pipelines.outputs import whole_file
-from pipelines.params import Params, load_params
-from pipelines.report import write_report
-from pipelines.scoring import load_faces, measure, predict
-from pipelines.tables import from_column, write_table
+from pipelines.rescore import rescore
+from pipelines.tables import from_column, noted, write_table
+
+if TYPE_CHECKING:
+    from pipelines.params import Params
 
 CED_POINTS = 200
 
 
 def pictures_of(faces: pa.Table) -> Callable[[str], tuple[np.ndarray, np.ndarray]]:
     """Face -> its stored crop (H, W, 3) uint8 RGB, and the affine (2, 3), image px -> crop px."""
+    from components.images import decode_own
+
     row = {face: i for i, face in enumerate(faces.column("face").to_pylist())}
     affines = from_column(faces, "affine", 2, 3)
     return lambda face: (decode_own(faces.column("pixels")[row[face]].as_buffer()), affines[row[face]])
@@ -54,22 +59,60 @@ def facts_of(params: Params, training: dict, protocol: Protocol) -> dict[str, st
     }
 
 
+def measured_faces(errors: pa.Table, protocol: Protocol) -> pa.Table:
+    """The rows that the protocol measures.
+
+    Raises:
+        ValueError: None; says which subsets it is about.
+    """
+    covered = protocol.covers(errors.column("subsets").to_pylist())
+    if not covered.any():
+        raise ValueError(
+            f"protocol {protocol.name!r} measures the subsets {', '.join(protocol.subsets)}, and none of the "
+            f"{len(errors)} test faces is in one; inter_ocular measures all faces"
+        )
+    return errors.filter(pa.array(covered))
+
+
+def audited(errors: pa.Table, scheme: Scheme, protocol: Protocol) -> tuple[dict, tuple[np.ndarray, np.ndarray]]:
+    """The figures of rows of errors.parquet, with the names of the identities that they satisfy, and their CED.
+
+    Raises:
+        ValueError: They violate one.
+    """
+    subsets = errors.column("subsets").to_pylist()
+    relative = from_column(errors, "errors", scheme.num_landmarks).astype(np.float64)
+    relative /= errors.column("normaliser").to_numpy()[:, None]
+    per_face = protocol.face_nme(relative)
+    thresholds = np.linspace(0, protocol.auc_threshold, CED_POINTS + 1)
+    curve = thresholds, ced(per_face, thresholds)
+    metrics = summarise(relative, subsets, scheme, protocol)
+    checked = audit(metrics, Evidence(per_face, subsets, bool(np.isfinite(relative).all()), curve))
+    return {**metrics, "audit": {"checked": checked}}, curve
+
+
 def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     """Runs the stage: the model's folder and a folder of shards -> files in `out`.
 
     Raises:
-        ValueError: Model or shards are missing.
+        ValueError: Model or shards are missing, or the figures do not stand the audit.
     """
+    # Here, not above: seconds to import, and rescoring needs none of them.
+    from components.model import LandmarkModel
+    from pipelines.report import write_report
+    from pipelines.scoring import load_faces, measure, predict
+
     protocol = PROTOCOLS[params.evaluate.protocol]
     scheme = LandmarkModel.load(model).config.scheme
     training = json.loads((model / "training.json").read_text(encoding="utf-8"))
     faces = load_faces(crops, "test")
-    errors = measure(predict(model, faces, "evaluate"), scheme, protocol)
-    subsets = errors.column("subsets").to_pylist()
-    relative = from_column(errors, "errors", scheme.num_landmarks)
-    metrics = summarise(relative, errors.column("normaliser").to_numpy(), subsets, scheme, protocol)
-    write_table(errors, out / "errors.parquet")
-    write_curves(metrics, errors, out)
+    everything = measure(predict(model, faces, "evaluate"), scheme, protocol)
+    errors = measured_faces(everything, protocol)
+    metrics, curve = audited(errors, scheme, protocol)
+    # What rescoring must know of them.
+    facts = {"dataset": params.dataset.reader, "scheme": scheme.name, "box": params.preprocess.box}
+    write_table(noted(everything, **facts), out / "errors.parquet")
+    write_curves(metrics, curve, out)
     write_report(
         out / "report.html",
         f"heatmark-{params.name}",
@@ -90,17 +133,35 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     )
 
 
-def write_curves(metrics: dict, errors: pa.Table, out: Path) -> None:
-    """ced.csv, up to the protocol's threshold, and landmarks.csv, for `dvc plots`."""
-    thresholds = np.linspace(0, metrics["protocol"]["auc_threshold"], CED_POINTS + 1)
-    shares = ced(errors.column("nme").to_numpy(), thresholds)
+def write_curves(metrics: dict, curve: tuple[np.ndarray, np.ndarray], out: Path) -> None:
+    """ced.csv, up to the protocol's threshold, and landmarks.csv, for `dvc plots`; unlabelled landmarks are left out."""
+    thresholds, shares = curve
     write_csv(out / "ced.csv", ("nme", "share"), zip(thresholds.round(6).tolist(), shares.tolist(), strict=True))
-    write_csv(out / "landmarks.csv", ("landmark", "nme"), metrics["landmarks"].items())
+    known = [(name, error) for name, error in metrics["landmarks"].items() if error is not None]
+    write_csv(out / "landmarks.csv", ("landmark", "nme"), known)
 
 
-def main(model: Path, crops: Path, out: Path, params: Path = Path("params.yaml")) -> None:
-    """Measures MODEL on the test faces in CROPS; writes numbers, curves and report to OUT."""
-    evaluate(model, crops, load_params(params), out)
+def main(
+    model: Annotated[Path | None, typer.Argument()] = None,
+    crops: Annotated[Path | None, typer.Argument()] = None,
+    out: Annotated[Path | None, typer.Argument()] = None,
+    params: Path = Path("params.yaml"),
+    rescored: Annotated[Path | None, typer.Option("--rescore", metavar="ERRORS")] = None,
+    folder: Annotated[Path | None, typer.Option("--out", metavar="FOLDER")] = None,
+) -> None:
+    """Measures MODEL on the test faces in CROPS; writes numbers, curves and report to OUT.
+
+    With --rescore and an errors.parquet that this wrote: measures its predictions under every protocol that fits, into
+    rescored.csv, .json and .md in FOLDER (beside the file, if not given). Takes seconds and no model.
+    """
+    if rescored and not (model or crops or out):
+        rescore(rescored, folder or rescored.parent)
+    elif model and crops and out and not (rescored or folder):
+        from pipelines.params import load_params
+
+        evaluate(model, crops, load_params(params), out)
+    else:
+        raise ValueError("give MODEL CROPS OUT, or --rescore ERRORS [--out FOLDER], and not both")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ kept and flagged, never moved. Rows are in the reader's order, whatever the numb
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
 
-from components import images
 from components.datasets import DATASETS, Record
 from components.metrics import PROTOCOLS
 from components.samples import Annotation, Box
@@ -29,6 +29,7 @@ from pipelines.tables import ANNOTATIONS, face_fields, write_table
 
 REJECTED, CARD = "rejected.parquet", "card.html"
 RECORDS_PER_TASK = 64
+MIN_LABELLED = 2  # fewer landmarks span no box
 REJECTED_SCHEMA = pa.schema([("face", pa.string()), ("image", pa.string()), ("reason", pa.string())])
 
 
@@ -60,11 +61,11 @@ def examine(records: pa.Table, folder: str, params: Params) -> pa.Table:
 
 
 def _examine(record: Record, folder: Path, scheme: Scheme, params: Params) -> dict:
-    image = record.where
+    dataset, image = DATASETS[params.dataset.reader], record.where
     try:
-        annotation = DATASETS[params.dataset.reader].parse(folder, scheme, record)
+        annotation = dataset.parse(folder, scheme, record)
         image = annotation.image
-        height, width = images.read(folder, image).shape[:2]
+        height, width = dataset.picture(folder, image).shape[:2]
         inside = inside_picture(annotation.landmarks, width, height)
         check(annotation, inside, params)
         check_normaliser(annotation, scheme, params.evaluate.protocol)
@@ -96,28 +97,46 @@ def check(annotation: Annotation, inside: np.ndarray, params: Params) -> None:
     Raises:
         ValueError: With the reason.
     """
-    if not np.isfinite(annotation.landmarks).all():
-        raise ValueError(
-            f"{annotation.face}: {(~np.isfinite(annotation.landmarks)).any(1).sum()} landmarks are NaN or infinite"
-        )
+    # A reader gives NaN on purpose where it also says that the landmark is not visible.
+    labelled = ~(np.isnan(annotation.landmarks).all(axis=1) & ~annotation.visible)
+    bad = ~np.isfinite(annotation.landmarks).all(axis=1) & labelled
+    if bad.any():
+        raise ValueError(f"{annotation.face}: {bad.sum()} landmarks are NaN or infinite")
+    if labelled.sum() < MIN_LABELLED:
+        raise ValueError(f"{annotation.face}: only {labelled.sum()} of {len(labelled)} landmarks have a position")
     annotated = params.preprocess.box == "annotated"
     if annotated and annotation.box is None:
         raise ValueError(f"{annotation.face}: has no annotated box; preprocess.box: landmarks makes one")
     box = annotation.box if annotated and annotation.box else Box.around(annotation.landmarks)
     if not (box.width > 0 and box.height > 0):
         raise ValueError(f"{annotation.face}: box without area")
-    if inside.mean() < params.ingest.min_inside:
-        raise ValueError(f"{annotation.face}: only {inside.sum()} of {len(inside)} landmarks are inside the picture")
+    if inside[labelled].mean() < params.ingest.min_inside:
+        raise ValueError(f"{annotation.face}: only {inside.sum()} of {labelled.sum()} landmarks are inside the picture")
 
 
 def check_normaliser(annotation: Annotation, scheme: Scheme, protocol: str) -> None:
     """Refuses a face whose errors could not be divided.
 
     Raises:
-        ValueError: The landmarks that the protocol's normaliser is taken from coincide.
+        ValueError: The landmarks that the protocol's normaliser is taken from coincide, or have no position; or it is
+            taken from a box that there is not.
     """
-    if not PROTOCOLS[protocol].normalise(annotation.landmarks[None], scheme)[0] > 0:
+    if PROTOCOLS[protocol].needs_boxes and annotation.box is None:
+        raise ValueError(f"{annotation.face}: has no annotated box, which {protocol} takes")
+    boxes = None if annotation.box is None else np.array([annotation.box])
+    if not PROTOCOLS[protocol].normalise(annotation.landmarks[None], scheme, boxes)[0] > 0:  # NaN is not
         raise ValueError(f"{annotation.face}: the landmarks that errors are divided by ({protocol}) coincide")
+
+
+def compare(examined: pa.Table, complete: Mapping[str, int]) -> list[tuple[str, int, int]]:
+    """What a dataset's complete copy has -> (split or subset, good faces read, faces of the complete copy).
+
+    By the reader's own splits: what is held out for validation is training faces to the benchmark.
+    """
+    good = examined.filter(pc.is_null(examined.column("reason")))
+    found = Counter(good.column("split").to_pylist())
+    found.update(name for subsets in good.column("subsets").to_pylist() for name in subsets)
+    return [(name, found[name], count) for name, count in complete.items()]
 
 
 def assign_splits(
@@ -191,16 +210,21 @@ def ingest(data: Path, params: Params, out: Path) -> None:
     scheme = SCHEMES[params.dataset.scheme]
     if not folder.is_dir():
         raise ValueError(f"{folder} is missing: `make data` draws faces, `make retrain DATA=...` brings a dataset")
-    records = DATASETS[params.dataset.reader].records(folder, scheme)
+    dataset = DATASETS[params.dataset.reader]
+    records = dataset.records(folder, scheme)
     print(f"ingest: {len(records)} records in {folder}", flush=True)
     with whole_folder(out) as partial:
         with cluster.connected():
             examined = pa.concat_tables(_examined(records, folder, params))
+        compared = compare(examined, dataset.complete)
+        print(f"ingest: {told(compared, dataset.name)}", flush=True)
         annotations, rejected = split_rows(examined, params)
         assert len(annotations) + len(rejected) == len(records)
         write_table(annotations, partial / ANNOTATIONS)
         write_table(rejected, partial / REJECTED)
-        write_card(partial / CARD, params.dataset.folder, annotations, rejected, folder, scheme)
+        write_card(
+            partial / CARD, params.dataset.folder, annotations, rejected, folder, scheme, dataset.picture, compared
+        )
     _say(annotations, rejected, out)
 
 
@@ -215,6 +239,21 @@ def _examined(records: list[Record], folder: Path, params: Params) -> Iterator[p
     for block in rows.iter_batches(batch_size=None, batch_format="pyarrow"):
         progress.advance(len(block))
         yield block
+
+
+def told(compared: Sequence[tuple[str, int, int]], name: str) -> str:
+    """One line on how much of a dataset is here.
+
+    >>> told([("train", 1207, 3148), ("common", 0, 554), ("afw", 337, 337)], "300w")
+    'partial copy of 300w: train 1207 of 3148, common 0 of 554; whole: afw'
+    """
+    if not compared:
+        return f"{name} has no official number of faces to compare with"
+    parted = [f"{part} {found} of {count}" for part, found, count in compared if found != count]
+    whole = [part for part, found, count in compared if found == count]
+    if not parted:
+        return f"complete copy of {name}: {', '.join(f'{part} {count}' for part, _, count in compared)}"
+    return f"partial copy of {name}: {', '.join(parted)}" + (f"; whole: {', '.join(whole)}" if whole else "")
 
 
 def _say(annotations: pa.Table, rejected: pa.Table, out: Path) -> None:

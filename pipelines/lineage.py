@@ -17,7 +17,7 @@ from pipelines.params import Params
 CODE = [
     *(f"components/{name}.py" for name in ("augment", "geometry", "images", "model", "samples", "schemes")),
     *(f"components/{name}/*.py" for name in ("codecs", "losses", "metrics", "networks")),
-    *(f"pipelines/{name}.py" for name in ("batches", "loop", "params", "tables", "train")),
+    *(f"pipelines/{name}.py" for name in ("batches", "loop", "params", "tables", "temperature", "train")),
 ]
 LOCK = "requirements.lock"
 

@@ -17,8 +17,6 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from components.losses import HEATMAP_LOSSES
-from components.losses.objective import objective
 from components.metrics import PROTOCOLS, nme
 from components.model import LandmarkModel
 from pipelines.batches import Batch
@@ -62,6 +60,16 @@ class Plan:
         count = min(params.train.evaluations, total)
         return cls(total, frozenset(total * i // count for i in range(1, count + 1)))
 
+    def rate(self, step: int, params: Params) -> float:
+        """Factor on the learning rate: by steps where the params name epochs, else half a cosine; after the warm-up."""
+        rise = max(1, round(self.total * params.train.warmup))
+        if step < rise:
+            return (step + 1) / rise
+        if params.train.decay_epochs:
+            epoch = step / self.total * params.train.epochs
+            return params.train.decay_factor ** sum(epoch >= at for at in params.train.decay_epochs)
+        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, self.total - rise)))
+
 
 def fit(params: Params, plan: Plan, worker: Worker) -> State:
     """Trains from the last saved state to the plan's end; returns the final state.
@@ -76,7 +84,7 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
     model = LandmarkModel(config).to(worker.device, memory_format=layout)
     average = AveragedModel(model, multi_avg_fn=moving_average(params.train.ema_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.train.lr, weight_decay=params.train.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, plan.total, params.train.warmup))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: plan.rate(step, params))
     history: list[dict[str, float]] = []
     best: dict[str, Any] = {"val_nme": math.inf}
     step, state = 0, worker.load() or {}
@@ -87,12 +95,13 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
         schedule.load_state_dict(state["schedule"])
         history, best, step = state["history"], state["best"], state["step"]
     resumed = step
+    objective, flip = params.objective(), torch.tensor(config.scheme.flip, device=worker.device)
     network = distribute(model, worker)
     forward = torch.compile(network) if params.train.compile else network
     batches = worker.batches(step, plan.total)
     validation = worker.validation()
     losses = torch.zeros(2, device=worker.device)
-    since = time.monotonic()
+    since, done = time.monotonic(), step
 
     while True:
         if step in plan.evaluations and step > resumed:
@@ -118,10 +127,10 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
                 "best": best,
                 "step": step,
             }
-            num_faces = losses[1].item() / config.scheme.num_landmarks
-            worker.report({**metrics, "faces_per_s": num_faces / seconds, "from_step": resumed}, state)
+            faces_per_s = (step - done) * params.train.batch_size / seconds
+            worker.report({**metrics, "faces_per_s": faces_per_s, "from_step": resumed}, state)
             losses.zero_()
-            since = time.monotonic()
+            since, done = time.monotonic(), step
         if step == plan.total:
             break
 
@@ -130,9 +139,7 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
         with torch.autocast(worker.device.type, torch.bfloat16, enabled=params.train.precision == "bfloat16"):
             outputs = forward(batch["pixels"])
         maps = config.codec.render(batch)
-        total, weight = objective(
-            outputs, maps, batch["weight"], HEATMAP_LOSSES[params.loss.heatmap].loss, params.loss.decimal_weight
-        )
+        total, weight = objective.sums(outputs, maps, batch, config.codec.sigma, flip)
         sums = reduce_sum(torch.stack([total.detach(), weight]))
         if not torch.isfinite(sums).all():
             raise ValueError(f"the loss is not finite at step {step}: lower train.lr ({params.train.lr})")
@@ -147,14 +154,6 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
         losses += sums
         step += 1
     return state
-
-
-def rate(step: int, total: int, warmup: float) -> float:
-    """Factor on the learning rate: a linear rise over the first share of the steps, then half a cosine down to 0."""
-    rise = max(1, round(total * warmup))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
 
 
 def moving_average(decay: float) -> Callable[[list[torch.Tensor], list[torch.Tensor], torch.Tensor], None]:

@@ -69,3 +69,12 @@ def alone(path: Path, busy: str) -> Iterator[None]:
         except BlockingIOError:
             raise ValueError(busy) from None
         yield
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Waits for a lock file and holds it for the block."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

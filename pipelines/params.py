@@ -12,8 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from components.augment import Augment
 from components.codecs import CODECS, Codec
 from components.datasets import DATASETS
-from components.losses import HEATMAP_LOSSES
-from components.metrics import PROTOCOLS
+from components.losses import DECIMAL_LOSSES, HEATMAP_LOSSES
+from components.losses.objective import Objective
+from components.metrics import PROTOCOLS, check_protocol
 from components.model import LandmarkModel, ModelConfig, build, check_known
 from components.networks import NETWORKS, Network
 from components.schemes import SCHEMES
@@ -80,10 +81,14 @@ class PreprocessParams(Section):
 class AugmentParams(Section):
     flip: Share
     """Share of mirrored views."""
+    rotate: Share
+    """Share of turned views."""
     rotate_deg: Annotated[float, Field(ge=0, le=180)]
     """Largest turn to either side, degrees."""
     scale: Annotated[float, Field(ge=0)]
     """Largest relative change of size."""
+    move: Share
+    """Share of shifted views."""
     shift: Annotated[float, Field(ge=0)]
     """Largest shift along each axis, in crops."""
     colour: Annotated[float, Field(ge=0)]
@@ -97,8 +102,14 @@ class AugmentParams(Section):
 class LossParams(Section):
     heatmap: Annotated[str, _known(HEATMAP_LOSSES, "heatmap loss")]
     """Key in `components.losses.HEATMAP_LOSSES`."""
+    heatmap_weight: Annotated[float, Field(ge=0)]
+    """Weight of the heatmaps' loss."""
+    decimal: Annotated[str, _known(DECIMAL_LOSSES, "decimal loss")]
+    """Key in `components.losses.DECIMAL_LOSSES`; of use to codecs with a decimal map."""
     decimal_weight: Annotated[float, Field(ge=0)]
-    """Weight of the decimal map's loss beside the heatmap's 1; of use to codecs that have one."""
+    """Weight of the decimal part's loss; of use to codecs that have one."""
+    siamese_weight: Annotated[float, Field(ge=0)]
+    """Weight of the consistency between two views of each face; 0 trains on one view."""
 
 
 class TrainParams(Section):
@@ -109,15 +120,21 @@ class TrainParams(Section):
     batch_size: Count
     """Faces per step, over all workers."""
     lr: Positive
-    """Highest learning rate of AdamW; cosine down to 0."""
+    """Highest learning rate of AdamW."""
     weight_decay: Annotated[float, Field(ge=0)]
-    """Of AdamW."""
+    """Of AdamW; 0 makes it Adam."""
     warmup: Share
     """Share of the steps in which the rate rises from 0."""
+    decay_epochs: list[Count]
+    """Epochs after which the rate is multiplied by `decay_factor`; none: it falls as half a cosine to 0."""
+    decay_factor: Annotated[float, Field(gt=0, le=1)]
+    """See `decay_epochs`."""
     clip_norm: Positive
     """Gradients are scaled down to this norm."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     """Decay per step of the averaged weights, which are the ones that are kept."""
+    fit_temperature: bool
+    """Whether the soft-argmax's temperature is fitted on the validation faces after the training."""
     evaluations: Count
     """How often, evenly spread, validation faces are measured and a checkpoint is written."""
     precision: Literal["float32", "bfloat16"]
@@ -172,10 +189,9 @@ class Params(Section):
                 f"augment reaches {views.reach:.2f} crops, but preprocess.margin is {self.preprocess.margin}: "
                 f"raise it to {views.reach:.2f}, or augment less"
             )
-        if PROTOCOLS[self.evaluate.protocol].box != self.preprocess.box:
-            raise ValueError(
-                f"protocol {self.evaluate.protocol!r} takes another box than preprocess.box {self.preprocess.box!r}"
-            )
+        check_protocol(self.evaluate.protocol, self.dataset.reader, self.dataset.scheme, self.preprocess.box)
+        if self.train.fit_temperature and getattr(self.model().codec, "decoder", None) != "soft_argmax":
+            raise ValueError("train.fit_temperature is for codecs that are read by decoder soft_argmax")
         if self.train.num_workers and self.train.batch_size % self.train.num_workers:
             raise ValueError(
                 f"train.batch_size {self.train.batch_size} does not divide by {self.train.num_workers} workers"
@@ -185,6 +201,10 @@ class Params(Section):
     def views(self) -> Augment:
         """The augmentation."""
         return Augment(**self.augment.model_dump())
+
+    def objective(self) -> Objective:
+        """What is minimised."""
+        return Objective(**self.loss.model_dump())
 
     def model(self) -> ModelConfig:
         """The model.

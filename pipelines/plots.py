@@ -108,10 +108,12 @@ def face_figure(shape: np.ndarray, errors: np.ndarray, scheme: Scheme, num_named
 
     Args:
         shape: (K, 2), (x, y), any unit, y down.
-        errors: (K,) mean error of each landmark, a fraction of the protocol's normaliser.
+        errors: (K,) mean error of each landmark, a fraction of the protocol's normaliser; NaN, or a NaN in `shape`,
+            where a landmark is never labelled: it is not drawn.
         num_named: How many of the worst landmarks are named.
     """
-    shown = 100 * np.nan_to_num(errors)
+    known = np.isfinite(errors) & np.isfinite(shape).all(axis=-1)
+    shown = 100 * np.where(known, errors, 0.0)
     with rc_context(_STYLE):
         figure = Figure(figsize=(4.6, 5.0), layout="constrained")
         axes = figure.subplots()
@@ -119,9 +121,11 @@ def face_figure(shape: np.ndarray, errors: np.ndarray, scheme: Scheme, num_named
             axes.plot(*shape[list(outline)].T, color="#c3ccd5", lw=1, zorder=1)
         area = 12 + 220 * shown / max(float(shown.max()), 1e-12)
         cmap = colormaps["YlOrRd"].resampled(48)
-        x, y = shape.T
-        dots = axes.scatter(x, y, area, shown, cmap=cmap, vmin=0, edgecolors="#5a2a1a", linewidths=0.5, zorder=2)
-        for k in _worst_apart(shape, shown, num_named):
+        x, y = shape[known].T
+        dots = axes.scatter(
+            x, y, area[known], shown[known], cmap=cmap, vmin=0, edgecolors="#5a2a1a", linewidths=0.5, zorder=2
+        )
+        for k in np.flatnonzero(known)[_worst_apart(shape[known], shown[known], num_named)]:
             _name_landmark(axes, shape[k], f"{scheme.names[k]} {shown[k]:.2f}%")
         axes.set_aspect("equal")
         axes.margins(0.12, 0.06)

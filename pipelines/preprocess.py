@@ -17,22 +17,27 @@ import ray.data
 
 from components import images
 from components.crops import crop_face
+from components.datasets import DATASETS
 from components.samples import Box
 from pipelines import cluster, command
 from pipelines.outputs import whole_folder
 from pipelines.params import Params, load_params
 from pipelines.progress import Progress
-from pipelines.tables import ANNOTATIONS, face_fields, from_column, read_table, to_column
+from pipelines.tables import ANNOTATIONS, face_fields, from_column, optional_boxes, read_table, to_column
 
 SPLITS = ("train", "val", "test")
 
 
 def crop_schema(num_landmarks: int) -> pa.Schema:
-    """Columns of a shard; `landmarks` in image px, `crop_landmarks` in px of the stored crop."""
+    """Columns of a shard; `landmarks` in image px, `crop_landmarks` in px of the stored crop.
+
+    `box` is what the crop was cut around, `annotated_box` the dataset's own, NaN where there is none.
+    """
     return pa.schema(
         [
             *face_fields(num_landmarks),
             ("box", pa.list_(pa.float32(), 4)),
+            ("annotated_box", pa.list_(pa.float32(), 4)),
             ("pixels", pa.binary()),
             ("crop_landmarks", pa.list_(pa.float32(), 2 * num_landmarks)),
             ("affine", pa.list_(pa.float64(), 6)),
@@ -62,14 +67,15 @@ def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params)
     landmarks = from_column(annotations, "landmarks", num_landmarks, 2)
     boxes = _boxes(annotations, landmarks, params.preprocess.box)
     sizes = params.preprocess
-    names = annotations.column("image").to_pylist()
+    picture, names = DATASETS[params.dataset.reader].picture, annotations.column("image").to_pylist()
     crops = [
-        crop_face(images.read(folder, name), Box(*box), marks, sizes.stored, sizes.expand * sizes.stored / sizes.crop)
+        crop_face(picture(folder, name), Box(*box), marks, sizes.stored, sizes.expand * sizes.stored / sizes.crop)
         for name, box, marks in zip(names, boxes, landmarks, strict=True)
     ]
     schema = crop_schema(num_landmarks)
     columns = {name: annotations.column(name) for name in ("face", "image", "subject", "subsets", "landmarks")}
     columns["box"] = to_column(boxes, schema.field("box").type)
+    columns["annotated_box"] = to_column(optional_boxes(annotations, "box"), schema.field("annotated_box").type)
     columns["pixels"] = pa.array([images.encode_jpeg(crop.pixels, sizes.jpeg_quality) for crop in crops], pa.binary())
     columns["crop_landmarks"] = to_column(np.stack([c.landmarks for c in crops]), schema.field("crop_landmarks").type)
     columns["affine"] = to_column(np.stack([c.affine for c in crops]), schema.field("affine").type)
@@ -78,10 +84,10 @@ def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params)
 
 
 def _boxes(annotations: pa.Table, landmarks: np.ndarray, source: str) -> np.ndarray:
-    """(N, 4) float32, image px; the tight boxes of the landmarks (N, K, 2), or the dataset's own."""
+    """(N, 4) float32, image px; the tight boxes of the landmarks (N, K, 2), NaN where without one, or the dataset's own."""
     if source == "annotated":
         return from_column(annotations, "box", 4)
-    return np.concatenate([landmarks.min(axis=1), landmarks.max(axis=1)], axis=1)
+    return np.concatenate([np.nanmin(landmarks, axis=1), np.nanmax(landmarks, axis=1)], axis=1)
 
 
 def preprocess(annotations: Path, data: Path, params: Params, out: Path) -> None:

@@ -91,8 +91,10 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
         decision: Decision = Promote(registry.tags(champion).get("reason", "is the champion"))
     else:
         table = read_table(errors)
-        theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)
-        decision = decide(theirs, table.column("nme").to_numpy().astype(np.float64), params.promotion.confidence)
+        measured = PROTOCOLS[params.evaluate.protocol].covers(table.column("subsets").to_pylist())
+        theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[measured]
+        ours = table.column("nme").to_numpy().astype(np.float64)[measured]
+        decision = decide(theirs, ours, params.promotion.confidence)
     apply(decision, registry, registered.version)
     return decision
 
@@ -120,7 +122,8 @@ def champion_nme(
 
 
 def _same_faces(one: pa.Table, other: pa.Table) -> bool:
-    """The same faces with the same truth, in the same order."""
-    return all(
-        one.column(name).combine_chunks() == other.column(name).combine_chunks() for name in ("face", "landmarks")
-    )
+    """The same faces with the same truth, in the same order; a landmark without position (NaN) is equal to itself."""
+    if not one.column("face").equals(other.column("face")):
+        return False
+    ours, theirs = (table.column("landmarks").combine_chunks().flatten().to_numpy() for table in (one, other))
+    return np.array_equal(ours, theirs, equal_nan=True)

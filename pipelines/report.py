@@ -42,10 +42,12 @@ def write_report(
         facts: What the numbers came from, in the order to show.
     """
     scheme = SCHEMES[metrics["scheme"]]
-    by_landmark = {name: float(metrics["landmarks"][name]) for name in scheme.names}
+    known = metrics["landmarks"]
+    by_landmark = {name: float(known[name]) for name in scheme.names if known[name] is not None}
+    landmark_errors = np.array([by_landmark.get(name, np.nan) for name in scheme.names])
     curves = ced_curves(errors)
     ced = ced_figure(curves, metrics["protocol"]["failure_threshold"])
-    face = face_figure(mean_shape(_points(errors, "landmarks"), scheme), np.array(list(by_landmark.values())), scheme)
+    face = face_figure(mean_shape(_points(errors, "landmarks"), scheme), landmark_errors, scheme)
     write_page(
         path,
         "report.html",
@@ -81,20 +83,25 @@ def mean_shape(landmarks: np.ndarray, scheme: Scheme) -> np.ndarray:
     m = sum(conj(e) * z / s^2) / sum(|e|^2 / s^2). Dividing each face by its e instead would let one profile, whose
     eye corners nearly meet, spoil the mean.
 
+    A landmark's mean is over the faces that have it and both eye corners.
+
     Args:
-        landmarks: (N, K, 2), (x, y), image px.
+        landmarks: (N, K, 2), (x, y), image px; NaN where a landmark has no position.
 
     Returns:
-        (K, 2), (x, y), inter-ocular distances.
+        (K, 2), (x, y), inter-ocular distances; NaN for a landmark that no such face has.
     """
     right, left = scheme.inter_ocular
     points = landmarks[..., 0] + 1j * landmarks[..., 1].astype(np.float64)
     eyes = (points[:, left] - points[:, right])[:, None]
     centred = points - (points[:, [left]] + points[:, [right]]) / 2
-    weight = 1 / np.maximum(np.mean(np.abs(centred) ** 2, axis=1, keepdims=True), 1e-12)
-    total = max(float(np.sum(weight * np.abs(eyes) ** 2)), 1e-12)
-    mean = np.sum(weight * np.conj(eyes) * centred, axis=0) / total
-    return np.stack([mean.real, mean.imag], axis=-1)
+    known = np.isfinite(centred)
+    centred, eyes = np.where(known, centred, 0), np.where(np.isfinite(eyes), eyes, 0)
+    size = np.sum(np.abs(centred) ** 2, axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    weight = known / np.maximum(size, 1e-12)
+    total = np.maximum(np.sum(weight * np.abs(eyes) ** 2, axis=0), 1e-12)
+    mean = np.where(known.any(axis=0), np.sum(weight * np.conj(eyes) * centred, axis=0) / total, np.nan)
+    return np.stack([mean.real, np.where(np.isnan(mean), np.nan, mean.imag)], axis=-1)
 
 
 def landmark_groups(by_landmark: dict[str, float]) -> list[dict]:

@@ -15,7 +15,8 @@ import ray.data
 from components.crops import crop_affine, cut
 from components.geometry import apply, compose, invert
 from components.images import decode_own
-from components.metrics import Protocol, landmark_errors, nme
+from components.metrics import Protocol
+from components.metrics.errors import check_normaliser
 from components.model import LandmarkModel
 from components.samples import Box
 from components.schemes import Scheme
@@ -28,10 +29,14 @@ CPUS_PER_ACTOR = 1
 
 
 def prediction_schema(num_landmarks: int) -> pa.Schema:
-    """What a model says of each face: `predicted` (x, y), image px, and `confidence`."""
+    """What a model says of each face: `predicted` (x, y), image px, and `confidence`.
+
+    `annotated_box` is the dataset's own, NaN where there is none: some protocols divide by it.
+    """
     return pa.schema(
         [
             *face_fields(num_landmarks),
+            ("annotated_box", pa.list_(pa.float32(), 4)),
             ("predicted", pa.list_(pa.float32(), 2 * num_landmarks)),
             ("confidence", pa.list_(pa.float32(), num_landmarks)),
         ]
@@ -64,7 +69,8 @@ class Predictor:
         views_px = np.stack([cut(px, view, config.codec.crop) for px, view in zip(pixels, views, strict=True)])
         landmarks, confidence = self.model.predict_crops(views_px)
         schema = prediction_schema(num_landmarks)
-        columns = {name: crops.column(name) for name in ("face", "image", "subject", "subsets", "landmarks")}
+        kept = ("face", "image", "subject", "subsets", "landmarks", "annotated_box")
+        columns = {name: crops.column(name) for name in kept}
         columns["predicted"] = to_column(apply(invert(wanted), landmarks), schema.field("predicted").type)
         columns["confidence"] = to_column(confidence, schema.field("confidence").type)
         return pa.table(columns, schema)
@@ -108,11 +114,18 @@ def predict(model: Path, faces: pa.Table, stage: str) -> pa.Table:
 
 
 def measure(predictions: pa.Table, scheme: Scheme, protocol: Protocol) -> pa.Table:
-    """Adds `nme` (a fraction), `normaliser` and `errors` (image px) to predictions."""
+    """Adds `nme` (a fraction), `normaliser` and `errors` (image px, unless the protocol is as published) to predictions.
+
+    Raises:
+        ValueError: A face that cannot be measured.
+    """
     truth = from_column(predictions, "landmarks", scheme.num_landmarks, 2)
     predicted = from_column(predictions, "predicted", scheme.num_landmarks, 2)
-    normaliser = protocol.normalise(truth, scheme)
-    errors = to_column(landmark_errors(predicted, truth), pa.list_(pa.float32(), scheme.num_landmarks))
-    table = predictions.append_column("nme", pa.array(nme(predicted, truth, normaliser), pa.float32()))
+    boxes = from_column(predictions, "annotated_box", 4)
+    normaliser = protocol.normalise(truth, scheme, boxes)
+    check_normaliser(normaliser)
+    errors = protocol.errors(predicted, truth, boxes)
+    nme = protocol.face_nme(errors / normaliser[:, None])
+    table = predictions.append_column("nme", pa.array(nme, pa.float32()))
     table = table.append_column("normaliser", pa.array(normaliser, pa.float32()))
-    return table.append_column("errors", errors)
+    return table.append_column("errors", to_column(errors, pa.list_(pa.float32(), scheme.num_landmarks)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from pipelines.outputs import whole_file
 ANNOTATIONS = "annotations.parquet"
 
 Fields = list[tuple[str, pa.DataType]]
+
+# Of a table's schema: what its rows have in common, as JSON.
+NOTE = b"heatmark"
 
 
 def face_fields(num_landmarks: int) -> Fields:
@@ -37,6 +41,22 @@ def from_column(table: pa.Table, name: str, *shape: int) -> np.ndarray:
     """A fixed-size list column -> (N, *shape); a copy."""
     flat = table.column(name).combine_chunks().flatten()
     return flat.to_numpy(zero_copy_only=False).reshape(len(table), *shape).copy()
+
+
+def optional_boxes(table: pa.Table, name: str) -> np.ndarray:
+    """A column of lists of four numbers, or nulls -> (N, 4) float32, NaN where null."""
+    rows = table.column(name).to_pylist()
+    return np.array([[np.nan] * 4 if row is None else row for row in rows], np.float32).reshape(-1, 4)
+
+
+def noted(table: pa.Table, **facts: object) -> pa.Table:
+    """The table with facts noted in its schema, as Parquet keeps it."""
+    return table.replace_schema_metadata({NOTE: json.dumps(facts, sort_keys=True)})
+
+
+def note_of(table: pa.Table) -> dict:
+    """What is noted in a table's schema; nothing, if nothing is."""
+    return json.loads((table.schema.metadata or {}).get(NOTE, b"{}"))
 
 
 def write_table(table: pa.Table, path: Path) -> None:

@@ -17,6 +17,7 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 
 from pipelines.environment import ROOT, RUNS, tracking_uri
+from pipelines.outputs import in_turn
 
 EXPERIMENT = "heatmark"
 KEY_TAG = "heatmark.key"
@@ -38,10 +39,12 @@ def connect() -> MlflowClient:
         _ask(uri)
     RUNS.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(uri)
-    client = MlflowClient(uri)
-    if client.get_experiment_by_name(EXPERIMENT) is None:
-        local = urlsplit(uri).scheme.startswith("sqlite")
-        client.create_experiment(EXPERIMENT, artifact_location=(RUNS / "mlartifacts").as_uri() if local else None)
+    # The first one to come makes the database's tables; two at once would fall over each other.
+    with in_turn(RUNS / "mlflow.lock"):
+        client = MlflowClient(uri)
+        if client.get_experiment_by_name(EXPERIMENT) is None:
+            local = urlsplit(uri).scheme.startswith("sqlite")
+            client.create_experiment(EXPERIMENT, artifact_location=(RUNS / "mlartifacts").as_uri() if local else None)
     return client
 
 

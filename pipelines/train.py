@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pyarrow as pa
 import torch
 
 from components.augment import NO_AUGMENT
+from components.metrics import PROTOCOLS
 from components.model import LandmarkModel
 from pipelines import cluster, command, tracking
 from pipelines.batches import Batch, BatchMaker, load_crops, local_batches, ray_batches
@@ -30,6 +32,7 @@ from pipelines.lineage import data_version, git_commit, training_key
 from pipelines.loop import Plan, State, fit
 from pipelines.outputs import alone, whole_file, whole_folder
 from pipelines.params import Params, load_params
+from pipelines.temperature import fit_temperature
 
 CHECKPOINT, TRAINING = "state.pt", "training.json"
 COLUMNS = ["step", "epoch", "loss", "val_nme", "lr"]
@@ -38,10 +41,9 @@ Metrics = dict[str, float]
 
 def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:
     """The maker of one worker's batches."""
-    config = params.model()
-    return BatchMaker(
-        config.codec, params.views(), config.scheme, params.train.seed, params.train.batch_size, rank, world
-    )
+    config, train = params.model(), params.train
+    num_views = params.objective().num_views
+    return BatchMaker(config.codec, params.views(), config.scheme, train.seed, train.batch_size, num_views, rank, world)
 
 
 def validation_batch(params: Params, faces: pa.Table, rank: int, world: int) -> Batch:
@@ -67,6 +69,8 @@ class LocalWorker:
     rank, world = 0, 1
 
     def __init__(self, params: Params, crops: Path, folder: Path, on_metrics: Callable[[Metrics], None]) -> None:
+        if params.train.use_gpu and not torch.cuda.is_available():
+            raise ValueError("train.use_gpu is true, and torch finds no GPU here: set train.use_gpu: false")
         self.device = torch.device("cuda" if params.train.use_gpu else "cpu")
         self.params, self.folder, self.on_metrics = params, folder, on_metrics
         self.train, self.val = load_crops(crops, "train"), load_crops(crops, "val")
@@ -143,6 +147,23 @@ def scaling(params: Params):
     return ScalingConfig(num_workers=params.train.num_workers, use_gpu=params.train.use_gpu)
 
 
+def check_resources(params: Params, cluster_has: dict[str, float]) -> None:
+    """Refuses what the cluster could never start: Ray would wait for it without an end.
+
+    Raises:
+        ValueError: Too few GPUs or CPUs for the workers, and a CPU beside them for the data.
+    """
+    wanted = params.train.num_workers
+    gpus, cpus = int(cluster_has.get("GPU", 0)), int(cluster_has.get("CPU", 0))
+    if params.train.use_gpu and gpus < wanted:
+        raise ValueError(
+            f"train.num_workers {wanted} with train.use_gpu takes as many GPUs, and there are {gpus}: "
+            "use fewer workers, or train.use_gpu: false"
+        )
+    if cpus <= wanted:
+        raise ValueError(f"train.num_workers {wanted} takes {wanted + 1} CPUs, one for the data, and there are {cpus}")
+
+
 def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: Callable[[Metrics], None]) -> State:
     """Trains on Ray Train; a lost worker is replaced, and all go on from the last checkpoint.
 
@@ -156,6 +177,7 @@ def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: 
     from ray.util.queue import Queue
 
     with cluster.connected(params.train.num_workers):
+        check_resources(params, ray.cluster_resources())
         metrics = Queue(actor_options={"num_cpus": 0})
         references = {split: ray.put(load_crops(crops, split)) for split in ("train", "val")}
         trainer = TorchTrainer(
@@ -258,17 +280,32 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
             state = fit_with_ray(params, plan, crops, key, say)
         else:
             state = fit(params, plan, LocalWorker(params, crops, RUNS / key, say))
-    model = LandmarkModel(config)
+    model, facts = LandmarkModel(config), {"key": key, **summary(state)}
     model.network.load_state_dict(state["best"]["weights"])
+    if params.train.fit_temperature:
+        model, curve = with_fitted_temperature(model, validation_batch(params, load_crops(crops, "val"), 0, 1), params)
+        facts["val_nme_by_temperature"] = {str(temperature): nme for temperature, nme in curve.items()}
     with whole_folder(out) as partial:
         model.save(partial)
-        (partial / TRAINING).write_text(json.dumps({"key": key, **summary(state)}, indent=1) + "\n", encoding="utf-8")
+        (partial / TRAINING).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     with whole_file(curves) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(state["history"])
     best = state["best"]
     print(f"train: best validation NME {best['val_nme']:.2%}, at step {best['step']} of {plan.total}: {out}")
+
+
+def with_fitted_temperature(
+    model: LandmarkModel, faces: Batch, params: Params
+) -> tuple[LandmarkModel, dict[float, float]]:
+    """The same network, read at the temperature that suits the validation faces best; and the NME at each."""
+    best, curve = fit_temperature(model, faces, PROTOCOLS[params.evaluate.protocol])
+    codec = replace(model.config.codec, temperature=best)
+    fitted = LandmarkModel(replace(model.config, codec=codec))
+    fitted.network.load_state_dict(model.network.state_dict())
+    print(f"train: temperature {best:g} fits the validation faces best: NME {curve[best]:.2%}", flush=True)
+    return fitted, curve
 
 
 def summary(state: State) -> dict:

@@ -37,14 +37,14 @@ def bins_limit(decimal: int) -> float:
 
 
 def bfloat16_limit(sigma: float) -> float:
-    """What reading sigma^2 / 2 * (ln map(1) - ln map(-1)) costs where both values are bfloat16, cells.
+    """What reading sigma^2 / 2 * (ln map(1) - ln map(-1)) costs at least where both values are bfloat16, cells.
 
-    7 bits behind the point: a value is off by up to 2^-8 of its power of two, so in the mean square by
-    s^2 = 2^-14 / 12 * 3 / (8 ln 2) of itself. The mean length of (x, y), each sigma^2 / sqrt 2 * s, is
-    sigma^2 * s * sqrt(pi) / 2. A decoder that reads more cells, or a wider one that averages, can be better.
+    With 7 bits behind the point, values from 1/2 to 1 have steps of 2^-8, and no value has relatively finer ones: each
+    logarithm is off by at least 2^-8 / sqrt 12 in the root of the mean square. So x and y are by sigma^2 / sqrt 2 of
+    that, and the mean length of the two is sqrt (pi / 2) of it again. Wider Gaussians come closer to it, since their
+    values are closer to 1. A decoder that averages over more cells can be better.
     """
-    relative = 2**-7 * math.sqrt(3 / (8 * math.log(2)) / 12)
-    return sigma**2 * relative * math.sqrt(math.pi) / 2
+    return sigma**2 * 2**-8 / math.sqrt(12) * math.sqrt(math.pi) / 2
 
 
 def spread_positions(count: int, low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:

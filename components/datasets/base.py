@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from components import images
 from components.samples import Annotation
 from components.schemes import SCHEMES, Scheme
 
@@ -40,12 +41,17 @@ class Dataset:
         records: (folder, scheme) -> records in a fixed order, whatever the file system's. Raises ValueError if the
             folder has none.
         parse: (folder, scheme, record) -> Annotation. Raises ValueError with file and line.
+        picture: (folder, name) -> (H, W, 3) uint8, RGB, of the picture that `Annotation.image` names. Raises ValueError
+            with the name, also where it leads out of the folder.
+        complete: How many faces a complete copy has, by split (train, test) and by subset; empty where nobody says.
     """
 
     name: str
     schemes: tuple[str, ...]
     records: Callable[[Path, Scheme], list[Record]]
     parse: Callable[[Path, Scheme, Record], Annotation]
+    picture: Callable[[Path, str], np.ndarray] = images.read
+    complete: Mapping[str, int] = field(default_factory=dict)
 
     def scheme(self, name: str | None = None) -> str:
         """The scheme to read in.
@@ -71,18 +77,43 @@ class Dataset:
             yield self.parse(Path(root), markup, record)
 
 
-def to_landmarks(rows: list, where: str, num_landmarks: int) -> np.ndarray:
+def to_landmarks(rows: list, where: str, num_landmarks: int, finite: bool = False) -> np.ndarray:
     """Rows of (x, y) -> (K, 2) float32, as they are (no change of convention).
 
+    Args:
+        rows: K of them.
+        where: For messages.
+        num_landmarks: K.
+        finite: Whether the format knows no landmark without a position. NaN beside a flag that means "occluded" would
+            pass for one.
+
     Raises:
-        ValueError: Another number of landmarks than the scheme has, or a row that is not two numbers.
+        ValueError: Another number of landmarks than the scheme has, a row that is not two numbers, or one that is NaN or
+            infinite, if `finite`.
     """
     if len(rows) != num_landmarks:
         raise ValueError(f"{where}: expected {num_landmarks} landmarks, got {len(rows)}")
     try:
-        return np.asarray(rows, np.float32).reshape(num_landmarks, 2)
+        landmarks = np.asarray(rows, np.float32).reshape(num_landmarks, 2)
     except (ValueError, TypeError):
         raise ValueError(f"{where}: expected two numbers for each of {num_landmarks} landmarks") from None
+    bad = ~np.isfinite(landmarks).all(axis=1)
+    if finite and bad.any():
+        raise ValueError(f"{where}: {bad.sum()} landmarks are NaN or infinite, the first is number {bad.argmax()}")
+    return landmarks
+
+
+def find_picture(root: Path, candidates: list[str], where: str) -> str:
+    """The first of some names, relative to the folder, that is a file.
+
+    Raises:
+        ValueError: None is; the message says which record asked for it.
+    """
+    for name in candidates:
+        if (root / name).is_file():
+            return name
+    more = f" (nor at {len(candidates) - 1} other places)" if len(candidates) > 1 else ""
+    raise ValueError(f"{where}: its picture {candidates[0]} is missing{more}")
 
 
 def no_records(root: Path, expected: str) -> ValueError:

@@ -2,7 +2,8 @@
 
 Columns: `image`, then `x0, y0, x1, y1, ...` for the K landmarks of the scheme (0-based px, pixel centres at integers).
 Optional: `face` (unique; else image and line), `subject` (else the image), `split` (train or test), `subsets` (separated
-by spaces), `box_x0, box_y0, box_x1, box_y1`, and `v0, v1, ...` (0 = hidden).
+by spaces), `box_x0, box_y0, box_x1, box_y1`, and `v0, v1, ...` (0 = hidden). A landmark without a position is nan, nan
+with v = 0.
 """
 
 from __future__ import annotations

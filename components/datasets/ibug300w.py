@@ -16,17 +16,20 @@ from components.samples import Annotation
 from components.schemes import Scheme
 
 PICTURES = (".jpg", ".png", ".jpeg")
-# Folder -> (split, subset); the folders that stand here are the benchmark's, any other is a user's own.
+# Folder -> (split, subsets); the folders that stand here are the benchmark's, any other is a user's own. "full" is the
+# public test set, common and challenge together; the private one is apart.
 FOLDERS = {
-    "ibug": ("test", "challenge"),
-    "helen/testset": ("test", "common"),
-    "lfpw/testset": ("test", "common"),
-    "300W/01_Indoor": ("test", "private"),
-    "300W/02_Outdoor": ("test", "private"),
-    "helen/trainset": ("train", "helen"),
-    "lfpw/trainset": ("train", "lfpw"),
-    "afw": ("train", "afw"),
+    "ibug": ("test", ("challenge", "full")),
+    "helen/testset": ("test", ("common", "full")),
+    "lfpw/testset": ("test", ("common", "full")),
+    "300W/01_Indoor": ("test", ("private",)),
+    "300W/02_Outdoor": ("test", ("private",)),
+    "helen/trainset": ("train", ("helen",)),
+    "lfpw/trainset": ("train", ("lfpw",)),
+    "afw": ("train", ("afw",)),
 }
+TRAIN = {"train": 3148, "afw": 337, "helen": 2000, "lfpw": 811}
+TEST = {"test": 1289, "common": 554, "challenge": 135, "full": 689, "private": 600}
 
 
 def records(root: Path, scheme: Scheme) -> list[Record]:
@@ -44,7 +47,7 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
     image = _picture(root, record.face)
     folder, _, name = record.face.rpartition("/")
     photo = name.split("_")[0]
-    split, subset = FOLDERS.get(folder, ("train", None))
+    split, subsets = FOLDERS.get(folder, ("train", ()))
     return Annotation(
         face=record.face,
         image=image,
@@ -52,7 +55,7 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
         visible=np.ones(len(landmarks), bool),
         # AFW has several faces per photo, ID_1, ID_2, ...; none may sit in two splits. LFPW's image_0001 is a photo.
         subject=f"{folder}/{photo if photo.isdigit() else name}",
-        subsets=(subset,) if subset else (),
+        subsets=subsets,
         split=split,
     )
 
@@ -96,4 +99,4 @@ def _picture(root: Path, face: str) -> str:
     raise ValueError(f"{face}.pts: no picture beside it ({', '.join(PICTURES)})")
 
 
-IBUG300W = Dataset("300w", ("ibug68",), records, parse)
+IBUG300W = Dataset("300w", ("ibug68",), records, parse, complete=TRAIN | TEST)

@@ -1,19 +1,26 @@
-"""Metrics: errors in image px, normalised and summed up under a named protocol."""
+"""Metrics: errors normalised and summed up under a named protocol; audited before anybody reads them."""
 
+from components.metrics.audit import Evidence, audit
+from components.metrics.benchmarks import PROTOCOLS
 from components.metrics.curves import auc, ced, failure_rate
 from components.metrics.errors import landmark_errors, nme
-from components.metrics.protocols import PROTOCOLS, Protocol
+from components.metrics.fitting import check_protocol, misfit
+from components.metrics.protocols import Protocol
 from components.metrics.summary import summarise
 from components.metrics.uncertainty import bootstrap_interval
 
 __all__ = [
     "PROTOCOLS",
+    "Evidence",
     "Protocol",
     "auc",
+    "audit",
     "bootstrap_interval",
     "ced",
+    "check_protocol",
     "failure_rate",
     "landmark_errors",
+    "misfit",
     "nme",
     "summarise",
 ]

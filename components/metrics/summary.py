@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from components.metrics.curves import auc, failure_rate
+from components.metrics.errors import labelled_mean
 from components.metrics.protocols import Protocol
 from components.metrics.uncertainty import bootstrap_interval
 from components.schemes import Scheme
 
+FIGURES = ("nme", "failure_rate", "auc")
+
+
+def members_of(subsets: Sequence[Sequence[str] | None]) -> dict[str, np.ndarray]:
+    """Name of a subset -> (N,) bool, its faces; in the order of the names."""
+    names = sorted({name for face in subsets for name in face or ()})
+    return {name: np.array([name in (face or ()) for face in subsets]) for name in names}
+
 
 def summarise(
-    errors: np.ndarray, normaliser: np.ndarray, subsets: Sequence[Sequence[str]], scheme: Scheme, protocol: Protocol
+    relative: np.ndarray,
+    subsets: Sequence[Sequence[str] | None],
+    scheme: Scheme,
+    protocol: Protocol,
+    intervals: Sequence[str] = FIGURES,
 ) -> dict:
     """NME, failure rate and AUC with 95% intervals, for all faces, per subset and per landmark.
 
     Args:
-        errors: (N, K), image px.
-        normaliser: (N,), image px.
+        relative: (N, K) errors over the normaliser, fractions; NaN where a landmark is not labelled.
         subsets: Names per face.
         scheme: Of the landmarks.
         protocol: Whose thresholds apply, and which is named in the result.
+        intervals: Which figures have one; each takes 2,000 resamples.
 
     Returns:
-        Fractions, JSON-ready.
+        Fractions, JSON-ready; None for a landmark that is labelled in no face.
 
     Raises:
-        ValueError: No faces.
+        ValueError: No faces, or some that cannot be measured.
     """
-    if not len(errors):
+    if not len(relative):
         raise ValueError("no faces to measure")
-    relative = errors / normaliser[:, None]
-    per_face = relative.mean(axis=1)
-    names = sorted({name for face in subsets for name in face})
-    members = {name: np.array([name in face for face in subsets]) for name in names}
+    per_face = protocol.face_nme(relative)
+    by_landmark = [None if np.isnan(mean) else mean for mean in labelled_mean(relative, axis=0).tolist()]
     return {
-        "protocol": {**asdict(protocol), "hash": protocol.hash},
+        "protocol": protocol.to_dict(),
         "scheme": scheme.name,
-        **_figures(per_face, protocol),
-        "subsets": {name: _figures(per_face[chosen], protocol) for name, chosen in members.items()},
-        "landmarks": dict(zip(scheme.names, relative.mean(axis=0).tolist(), strict=True)),
+        **_figures(per_face, protocol, intervals),
+        "subsets": {
+            name: _figures(per_face[chosen], protocol, intervals) for name, chosen in members_of(subsets).items()
+        },
+        "landmarks": dict(zip(scheme.names, by_landmark, strict=True)),
     }
 
 
-def _figures(per_face: np.ndarray, protocol: Protocol) -> dict:
+def _figures(per_face: np.ndarray, protocol: Protocol, intervals: Sequence[str]) -> dict:
     failed = partial(failure_rate, threshold=protocol.failure_threshold)
     area = partial(auc, threshold=protocol.auc_threshold)
+    statistics: tuple[Callable[..., np.ndarray], ...] = (np.mean, failed, area)
     figures: dict[str, Any] = {"num_faces": len(per_face)}
-    for name, statistic in (("nme", np.mean), ("failure_rate", failed), ("auc", area)):
+    for name, statistic in zip(FIGURES, statistics, strict=True):
         figures[name] = float(statistic(per_face))
-        figures[f"{name}_interval"] = list(bootstrap_interval(per_face, statistic))
+        if name in intervals:
+            figures[f"{name}_interval"] = list(bootstrap_interval(per_face, statistic))
     return figures

@@ -7,6 +7,7 @@ import numpy as np
 
 from components.schemes import SCHEMES
 from components.synthetic.face import draw_face
+from components.synthetic.truth import SCHEME_NAMES
 
 VISIBLE, HIDDEN, LINE = (70, 255, 120), (255, 70, 60), (255, 255, 255)
 _SHIFT = 4
@@ -14,8 +15,8 @@ _SHIFT = 4
 
 def contact_sheet(scheme: str, seed: int = 0, rows: int = 4, columns: int = 6, size: int = 256) -> np.ndarray:
     """(H, W, 3) uint8 RGB: pairs of columns, a face and the same face with its landmarks."""
-    if scheme not in SCHEMES:
-        raise ValueError(f"unknown scheme {scheme!r}; known: {', '.join(sorted(SCHEMES))}")
+    if scheme not in SCHEME_NAMES:
+        raise ValueError(f"unknown scheme {scheme!r}; known: {', '.join(SCHEME_NAMES)}")
     lines = []
     for row in range(rows):
         cells: list[np.ndarray] = []

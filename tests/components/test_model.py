@@ -271,7 +271,10 @@ def test_a_thing_is_built_of_its_fields() -> None:
     ("fields", "message"),
     [
         ({"name": "x"}, "unknown codec 'x'; known: hih, rounded, subpixel"),
-        ({"name": "rounded", "sgma": 1}, "codec 'rounded' has no sgma; it has crop, decoder, sigma, stride, temperature, window"),
+        (
+            {"name": "rounded", "sgma": 1},
+            "codec 'rounded' has no sgma; it has crop, decoder, sigma, stride, temperature, window",
+        ),
         ({"name": "rounded", "crop": 64, "stride": 5, "sigma": 1.0}, "stride 5 does not divide crop 64"),
     ],
 )

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from components.schemes import IBUG68, SCHEMES, WFLW98, Scheme
+from components.schemes import AFLW19, COFW29, IBUG68, SCHEMES, WFLW98, Scheme
 
 
 @pytest.fixture(params=sorted(SCHEMES))
@@ -77,7 +77,22 @@ def test_wflw_is_flipped_as_in_the_code_of_hih_and_star() -> None:
     assert table == list(WFLW98.flip)
 
 
+def test_cofw_is_flipped_as_in_the_code_of_hih_and_star() -> None:
+    # The table of HIH's released code, which equals STAR's pair list.
+    table = [1, 0, 3, 2, 6, 7, 4, 5, 9, 8, 11, 10, 14, 15, 12, 13, 17, 16, 19, 18, 20, 21, 23, 22, 24, 25, 26, 27, 28]
+    assert table == list(COFW29.flip)
+
+
+def test_aflw_is_flipped_as_in_the_code_of_hih() -> None:
+    # The table of HIH's released code.
+    assert [5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 14, 13, 12, 17, 16, 15, 18] == list(AFLW19.flip)
+
+
 def test_normalisers_are_the_benchmarks_own() -> None:
+    # COFW: outer eye corners 8 and 9 in HIH's code, pupils 16 and 17 in STAR's. AFLW-19 marks an eye by its outer
+    # corner, centre and inner corner, 6 to 8, and the other by inner, centre and outer, 9 to 11.
+    assert ((8, 9), (6, 11)) == (COFW29.inter_ocular, AFLW19.inter_ocular)
+    assert (((16,), (17,)), ((7,), (10,))) == (COFW29.pupils, AFLW19.pupils)
     # HIH's and STAR's code: 36-45 and 60-72 between the outer eye corners; means of 36-41 and 42-47 for 300-W's pupils.
     assert ((36, 45), (60, 72)) == (IBUG68.inter_ocular, WFLW98.inter_ocular)
     assert ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47)) == IBUG68.pupils

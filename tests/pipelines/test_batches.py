@@ -19,7 +19,7 @@ from components.schemes import Scheme
 from pipelines.batches import BatchMaker, load_crops, local_batches
 from pipelines.tables import to_column
 
-STRONG = Augment(flip=0.5, rotate_deg=30, scale=0.2, shift=0.1, colour=0.4, blur=0.5, occlude=0.5)
+STRONG = Augment(flip=0.5, rotate=1, rotate_deg=30, scale=0.2, move=1, shift=0.1, colour=0.4, blur=0.5, occlude=0.5)
 THREE = Scheme("three", ("right", "left", "nose"), (1, 0, 2), (0, 1), ((0,), (1,)), ())
 NUM_FACES, STORED, CROP = 7, 64, 32
 

@@ -129,7 +129,50 @@ def test_subjects_that_are_parted_between_splits_are_counted() -> None:
 
 
 def test_landmarks_outside_and_hidden_are_counted_with_their_faces() -> None:
-    assert {"outside the picture": (1, 1), "hidden": (8, 4)} == landmark_counts(table(4))
+    assert {"outside the picture": (1, 1), "hidden": (8, 4), "without a position": (0, 0)} == landmark_counts(table(4))
+
+
+def without_position(num_faces: int) -> pa.Table:
+    """Faces whose landmarks 0 and 36, a corner of the right eye, have no position."""
+    rows = table(num_faces)
+    landmarks = rows["landmarks"].combine_chunks().flatten().to_numpy().copy().reshape(num_faces, K, 2)
+    inside = np.ones((num_faces, K, 1), bool)
+    landmarks[:, [0, 36]], inside[:, [0, 36]] = np.nan, False
+    for name, values, kind in (("landmarks", landmarks, pa.float32()), ("inside", inside, pa.bool_())):
+        rows = rows.set_column(rows.schema.get_field_index(name), name, flat(values, kind))
+    return rows
+
+
+def test_landmarks_without_a_position_are_counted_apart_from_those_outside() -> None:
+    counts = landmark_counts(without_position(3))
+    assert ((0, 0), (6, 3)) == (counts["outside the picture"], counts["without a position"])
+
+
+def test_faces_with_landmarks_without_a_position_make_a_page(tmp_path: Path, folder: Path) -> None:
+    assert 3 == page(tmp_path / "card.html", without_position(3), NO_REJECTED, folder).count("with its landmarks")
+
+
+def test_the_page_says_how_much_of_the_benchmark_is_here(tmp_path: Path, folder: Path) -> None:
+    def text(compared: list) -> str:
+        path = tmp_path / "card.html"
+        write_card(path, "A card", table(2), NO_REJECTED, folder, IBUG68, compared=compared)
+        return path.read_text(encoding="utf-8")
+
+    partial = text([("train", 1207, 3148), ("common", 0, 554)])
+    assert "A partial copy" in partial
+    assert re.search(r"<th>train</th><td[^>]*>1,207</td><td[^>]*>3,148</td>", partial)
+    assert "A complete copy" in text([("train", 3148, 3148)])
+    assert "copy" not in text([])
+
+
+def test_pictures_are_read_the_datasets_own_way(folder: Path) -> None:
+    def read(root: Path, name: str) -> np.ndarray:
+        asked.append((root, name))
+        return np.zeros((120, 140, 3), np.uint8)
+
+    asked: list[tuple[Path, str]] = []
+    contact_sheet(table(2), folder, IBUG68, read)
+    assert [(folder, "0.png"), (folder, "1.png")] == asked
 
 
 def test_the_contact_sheet_is_evenly_spread_over_the_rows(folder: Path) -> None:

@@ -11,10 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.datasets import DATASETS
 from components.images import encode_jpeg
 from components.samples import Annotation, Box
+from components.schemes import IBUG68
 from pipelines.environment import ROOT
-from pipelines.ingest import annotation_schema, assign_splits, check, examine, inside_picture, split_rows
+from pipelines.ingest import (
+    annotation_schema,
+    assign_splits,
+    check,
+    compare,
+    examine,
+    inside_picture,
+    split_rows,
+    told,
+)
 from pipelines.params import Params, load_params
 
 SUBJECTS = st.lists(st.sampled_from([f"person{i}" for i in range(30)]), min_size=1, max_size=60)
@@ -29,9 +40,10 @@ def own_boxes(params: Params) -> Params:
     return params.model_copy(update={"preprocess": params.preprocess.model_copy(update={"box": "annotated"})})
 
 
-def face(landmarks: list, box: Box | None = None) -> Annotation:
+def face(landmarks: list, box: Box | None = None, hidden: tuple[int, ...] = ()) -> Annotation:
     marks = np.array(landmarks, np.float32)
-    return Annotation("f", "f.jpg", marks, np.ones(len(marks), bool), "s", box=box)
+    visible = np.array([k not in hidden for k in range(len(marks))])
+    return Annotation("f", "f.jpg", marks, visible, "s", box=box)
 
 
 SQUARE = [[0, 0], [10, 0], [0, 10], [10, 10]]
@@ -52,6 +64,47 @@ def test_a_good_face_passes(params: Params) -> None:
 def test_landmarks_that_are_nan_or_infinite_are_counted(params: Params) -> None:
     with pytest.raises(ValueError, match=r"^f: 2 landmarks are NaN or infinite$"):
         check(face([[0, 0], [np.nan, 0], [0, np.inf], [10, 10]]), ALL, params)
+
+
+NOWHERE = [np.nan, np.nan]
+
+
+def test_landmarks_without_a_position_pass_where_the_reader_means_it(params: Params) -> None:
+    inside = np.array([True, True, False, False])
+    check(face([[0, 0], [10, 10], NOWHERE, NOWHERE], hidden=(2, 3)), inside, params)
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "hidden", "count"),
+    [
+        # By hand: seen, yet nowhere; one of two coordinates; infinite.
+        ([[0, 0], [10, 10], NOWHERE, NOWHERE], (2,), 1),
+        ([[0, 0], [10, 10], [np.nan, 5], NOWHERE], (2, 3), 1),
+        ([[0, 0], [10, 10], [np.inf, np.inf], [5, -np.inf]], (2, 3), 2),
+    ],
+)
+def test_other_landmarks_that_are_not_finite_are_refused(
+    params: Params, landmarks: list, hidden: tuple, count: int
+) -> None:
+    with pytest.raises(ValueError, match=f"^f: {count} landmarks are NaN or infinite$"):
+        check(face(landmarks, hidden=hidden), ALL, params)
+
+
+@pytest.mark.parametrize("num_labelled", [0, 1])
+def test_a_face_with_fewer_than_two_positions_is_refused(params: Params, num_labelled: int) -> None:
+    landmarks = [[3, 4]] * num_labelled + [NOWHERE] * (4 - num_labelled)
+    with pytest.raises(ValueError, match=f"^f: only {num_labelled} of 4 landmarks have a position$"):
+        check(face(landmarks, hidden=(0, 1, 2, 3)), ALL, params)
+
+
+def test_the_share_inside_the_picture_is_of_those_that_have_a_position(params: Params) -> None:
+    # By hand: one of three; the recipe asks for half.
+    with pytest.raises(ValueError, match=r"^f: only 1 of 3 landmarks are inside the picture$"):
+        check(
+            face([[0, 0], [10, 0], [0, 10], NOWHERE], hidden=(3,)),
+            np.array([True, False, False, False]),
+            params,
+        )
 
 
 def test_a_face_without_the_box_that_is_asked_for_is_refused_with_the_way_out(params: Params) -> None:
@@ -203,3 +256,63 @@ def test_records_become_rows_with_a_reason_where_something_is_wrong(tmp_path: Pa
     assert "afw/2_1.pts: expected 68 landmarks, got 67" == short["reason"]
     assert cut["reason"].startswith("afw/3_1.jpg: unreadable or truncated image: ")
     assert (None, "afw/3_1") == (cut["landmarks"], cut["face"])
+
+
+LANDMARKS = [f"{10.5 + i % 10} {20.25 + i // 10}" for i in range(68)]
+
+
+def write_merl_rav(root: Path, lines: dict[int, str]) -> pa.Table:
+    """A test face of MERL-RAV with some lines replaced -> its records."""
+    labels, pictures = root / "frontal/testset/labels", root / "flickr/0"
+    labels.mkdir(parents=True)
+    pictures.mkdir(parents=True)
+    (pictures / "image00001.jpg").write_bytes(encode_jpeg(np.zeros((40, 50, 3), np.uint8), 90))
+    body = [lines.get(k, line) for k, line in enumerate(LANDMARKS)]
+    (labels / "image00001.pts").write_text("\n".join(["version: 1", "n_points:  68", "{", *body, "}"]))
+    rows = [record._asdict() for record in DATASETS["merl_rav"].records(root, IBUG68)]
+    return pa.Table.from_pylist(rows)
+
+
+def reading(params: Params, reader: str) -> Params:
+    return params.model_copy(update={"dataset": params.dataset.model_copy(update={"reader": reader})})
+
+
+def test_landmarks_without_a_position_are_nan_in_the_table(tmp_path: Path, params: Params) -> None:
+    records = write_merl_rav(tmp_path, {0: "-1 -1", 1: "-12.5 -22.25"})
+    (row,) = examine(records, str(tmp_path), reading(params, "merl_rav")).to_pylist()
+    assert None is row["reason"]
+    # By hand: 1-based; the second is hidden, and its position known.
+    np.testing.assert_array_equal([np.nan, np.nan, 11.5, 21.25, 11.5, 19.25], row["landmarks"][:6])
+    assert [False, False, True] == row["visible"][:3]
+    assert [False, True, True] == row["inside"][:3]
+
+
+def test_a_face_whose_normaliser_has_no_position_is_refused(tmp_path: Path, params: Params) -> None:
+    records = write_merl_rav(tmp_path, {36: "-1 -1"})  # the right eye's outer corner
+    (row,) = examine(records, str(tmp_path), reading(params, "merl_rav")).to_pylist()
+    assert (
+        "frontal/testset/image00001: the landmarks that errors are divided by (inter_ocular) coincide" == row["reason"]
+    )
+
+
+def test_faces_are_counted_by_the_readers_own_splits_and_subsets_without_those_refused() -> None:
+    rows = [
+        {"split": "train", "subsets": []},
+        {"split": "train", "subsets": [], "reason": "broken"},
+        {"split": "test", "subsets": ["common", "full"]},
+        {"split": "test", "subsets": ["challenge", "full"]},
+        {"split": None, "subsets": ["other"]},
+    ]
+    table = pa.Table.from_pylist(rows, annotation_schema(68).append(pa.field("reason", pa.string())))
+    complete = {"train": 3148, "common": 554, "full": 2, "private": 600}
+    # By hand.
+    assert [("train", 1, 3148), ("common", 1, 554), ("full", 2, 2), ("private", 0, 600)] == compare(table, complete)
+
+
+def test_a_partial_copy_a_complete_one_and_one_without_numbers_are_told_apart() -> None:
+    assert "partial copy of x: train 1 of 2, a 0 of 3; whole: test" == told(
+        [("train", 1, 2), ("test", 4, 4), ("a", 0, 3)], "x"
+    )
+    assert "partial copy of x: train 3 of 2" == told([("train", 3, 2)], "x")
+    assert "complete copy of x: train 2, test 4" == told([("train", 2, 2), ("test", 4, 4)], "x")
+    assert "x has no official number of faces to compare with" == told([], "x")

@@ -11,6 +11,9 @@ import torch
 import yaml
 
 from components import images
+from components.losses import HEATMAP_LOSSES
+from components.losses.siamese import siamese_consistency
+from components.model import LandmarkModel
 from components.synthetic import draw_face
 from pipelines.batches import BatchMaker, local_batches
 from pipelines.loop import Plan, fit
@@ -23,6 +26,7 @@ SUBPIXEL = {"name": "subpixel", "stride": 4, "sigma": 1.0}
 HIH = {"name": "hih", "stride": 4, "sigma": 1.5, "decimal": 8, "decimal_sigma": 1.0, "bins": "floor"}
 ROUNDED = {"name": "rounded", "stride": 4, "sigma": 1.5}
 UNET = {"name": "unet", "width": 8}
+FAN = {"name": "fan", "modules": 2, "depth": 2, "features": 16}
 HOURGLASS = {"name": "hourglass", "stacks": 2, "depth": 2, "features": 16, "decimal_features": 16}
 
 
@@ -83,6 +87,11 @@ class Here:
         (HIH, UNET, "mse"),
         (HIH, HOURGLASS, "cross_entropy"),
         (SUBPIXEL, HOURGLASS, "cross_entropy"),
+        (SUBPIXEL, FAN, "mse"),
+        (SUBPIXEL, UNET, "adaptive_wing"),
+        (SUBPIXEL, UNET, "star"),
+        ({**HIH, "bins": "released"}, UNET, "mse"),
+        *(({**HIH, "decimal_head": head}, UNET, "mse") for head in ("afc", "od", "transformer", "woo")),
     ],
 )
 def test_every_combination_learns(crops, codec, network, loss):
@@ -92,6 +101,62 @@ def test_every_combination_learns(crops, codec, network, loss):
     losses = [metrics["loss"] for metrics in worker.reported]
     assert losses[-1] < losses[0]
     assert worker.reported[-1]["step"] == 40  # 40 epochs of 8 faces in batches of 8
+
+
+@torch.no_grad()
+def inconsistency(weights: dict, chosen: Params, faces: pa.Table) -> float:
+    """Of what a network says of two views each of some faces."""
+    model = LandmarkModel(chosen.model())
+    model.load_state_dict(weights)
+    model.eval()
+    batch = {name: torch.from_numpy(value) for name, value in batch_maker(chosen, 0, 1).make(0, faces).items()}
+    read = HEATMAP_LOSSES[chosen.loss.heatmap].read(model(batch["pixels"])["heatmap"][:, -1], model.config.codec.sigma)
+    flip = torch.tensor(model.config.scheme.flip)
+    return siamese_consistency(read, batch["back"], batch["flipped"], flip).mean().item()
+
+
+def two_views(**loss: float) -> Params:
+    fields = params(loss="mse", epochs=80, lr=0.01).model_dump()
+    fields["loss"].update({"siamese_weight": 1.0, **loss})
+    return Params.model_validate(fields)
+
+
+def siamese(crops) -> tuple[Params, dict, dict]:
+    """Params without supervision, and a network's weights before and after a training on five of the eight faces."""
+    chosen = two_views(heatmap_weight=0.0)
+    torch.manual_seed(chosen.train.seed)
+    before = LandmarkModel(chosen.model()).state_dict()
+    after = fit(chosen, Plan.of(chosen, 8), Here(chosen, crops.slice(0, 5)))["model"]
+    return chosen, before, after
+
+
+def test_with_supervision_off_the_inconsistency_of_held_out_faces_falls(crops):
+    chosen, before, after = siamese(crops)
+    held_out = crops.slice(5)
+    assert inconsistency(after, chosen, held_out) < 0.5 * inconsistency(before, chosen, held_out)
+
+
+def test_two_views_of_a_face_are_two_rows_of_a_batch(crops):
+    chosen = two_views()
+    batch = batch_maker(chosen, 0, 1).make(0, crops)
+    faces = chosen.train.batch_size
+    assert {2 * faces} == {len(value) for value in batch.values()}
+    shares = [batch_maker(chosen, rank, 2).make(0, crops) for rank in range(2)]
+    pairs = batch["pixels"].reshape(faces, 2, *batch["pixels"].shape[1:])
+    for rank, share in enumerate(shares):
+        np.testing.assert_array_equal(pairs[rank::2].reshape(-1, *pairs.shape[2:]), share["pixels"])
+
+
+def test_the_ways_back_lead_to_the_landmarks_of_the_plain_crop(crops):
+    chosen = two_views()
+    maker = batch_maker(chosen, 0, 1)
+    batch, rows = maker.make(3, crops), maker.faces(3, len(crops))
+    plain = maker.plain(crops)["landmarks"][rows].repeat(2, axis=0)
+    side, flip = maker.codec.crop, list(maker.scheme.flip)
+    unit = (2 * plain + 1) / side - 1
+    seen = np.einsum("nij,nkj->nki", batch["back"][:, :, :2], unit) + batch["back"][:, None, :, 2]
+    expected = np.where(batch["flipped"][:, None, None], seen[:, flip], seen)
+    np.testing.assert_allclose(expected, (2 * batch["landmarks"] + 1) / side - 1, atol=1e-4)
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(crops, tmp_path):

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from pipelines.environment import ROOT
-from pipelines.loop import Plan, moving_average, rate
+from pipelines.loop import Plan, moving_average
 from pipelines.params import Params, load_params
 
 
@@ -47,17 +47,32 @@ def test_the_last_evaluation_is_after_the_last_step_and_none_before_the_first(
     assert min(evaluations, plan.total) == len(plan.evaluations)
 
 
-def test_the_rate_rises_evenly_and_falls_as_half_a_cosine() -> None:
-    rates = [rate(step, total=110, warmup=10 / 110) for step in range(111)]
+def rates_of(params: Params, total: int, **changed) -> list[float]:
+    plan, chosen = Plan(total, frozenset({total})), trained(params, **changed)
+    return [plan.rate(step, chosen) for step in range(total + 1)]
+
+
+def test_the_rate_rises_evenly_and_falls_as_half_a_cosine(params: Params) -> None:
+    rates = rates_of(params, 110, warmup=10 / 110)
     # By hand: a tenth more at each of 10 steps; then 1 to 0, a half in the middle.
     assert [pytest.approx((i + 1) / 10) for i in range(10)] == rates[:10]
     assert (1.0, pytest.approx(0.5), pytest.approx(0.0)) == (rates[10], rates[60], rates[110])
     assert pytest.approx((1 + math.cos(math.pi / 4)) / 2) == rates[35]
 
 
-@given(st.integers(1, 2000), st.floats(0, 1))
-def test_the_rate_stays_between_0_and_1_and_falls_once_it_has_risen(total: int, warmup: float) -> None:
-    rates = [rate(step, total, warmup) for step in range(total + 1)]
+def test_the_rate_falls_by_steps_where_epochs_are_named(params: Params) -> None:
+    # By hand: 60 epochs of 2 steps; a tenth from epoch 30 on, which is step 60, and a hundredth from step 100 on.
+    rates = rates_of(params, 120, warmup=0.0, epochs=60, decay_epochs=[30, 50], decay_factor=0.1)
+    assert {1.0} == set(rates[:60])
+    assert {0.1} == set(rates[60:100])
+    assert [pytest.approx(0.01)] * 21 == rates[100:]
+
+
+@given(total=st.integers(1, 2000), warmup=st.floats(0, 1), decay_epochs=st.sampled_from([[], [3], [1, 30]]))
+def test_the_rate_stays_between_0_and_1_and_falls_once_it_has_risen(
+    params: Params, total: int, warmup: float, decay_epochs: list[int]
+) -> None:
+    rates = rates_of(params, total, warmup=warmup, decay_epochs=decay_epochs)
     assert 0 <= min(rates) <= max(rates) <= 1
     top = rates.index(max(rates))
     assert sorted(rates[: top + 1]) == rates[: top + 1]

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from components.codecs import Subpixel
+from components.metrics import PROTOCOLS
 from components.networks import UNet
 from pipelines.environment import ROOT
 from pipelines.params import Params, load_params
@@ -103,22 +104,40 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ({"codec.name": None}, "codec.name is missing"),
         ({"network.name": None}, "network.name is missing"),
         ({"codec.sgma": 1}, "codec 'subpixel' has no sgma; it has crop, decoder, sigma, stride, temperature, window"),
-        ({"codec.window": 4}, "subpixel takes an odd window, and a sigma and a temperature above 0"),
+        ({"codec.window": 4}, "a window is odd, a sigma and a temperature above 0; got 4, 0.8, 10.0"),
         ({"codec.stride": 3}, "stride 3 does not divide crop 128"),
         ({"codec.stride": 8}, "the network's stride is 4, the codec's 8"),
-        ({"network.name": "vit"}, "unknown network 'vit'; known: hourglass, unet"),
+        ({"network.name": "vit"}, "unknown network 'vit'; known: fan, hourglass, unet"),
         ({"network.depth": 3}, "network 'unet' has no depth; it has width"),
-        ({"loss.heatmap": "l2"}, "loss.heatmap: unknown heatmap loss 'l2'; known: cross_entropy, mse"),
-        ({"dataset.reader": "wflw"}, "dataset.reader: unknown dataset reader 'wflw'; known: 300w, csv, synthetic"),
-        ({"dataset.scheme": "wflw"}, "dataset.scheme: unknown scheme 'wflw'; known: ibug68, wflw98"),
+        (
+            {"loss.heatmap": "l2"},
+            "loss.heatmap: unknown heatmap loss 'l2'; known: adaptive_wing, cross_entropy, mse, star",
+        ),
+        (
+            {"dataset.reader": "wfl"},
+            "dataset.reader: unknown dataset reader 'wfl'; known: "
+            "300w, 300w_lp, aflw19, cofw, cofw68, csv, merl_rav, synthetic, wflw",
+        ),
+        ({"dataset.scheme": "wflw"}, "dataset.scheme: unknown scheme 'wflw'; known: aflw19, cofw29, ibug68, wflw98"),
         (
             {"dataset.reader": "300w", "dataset.scheme": "wflw98"},
             "dataset: dataset '300w' has no scheme 'wflw98'; known: ibug68",
         ),
-        ({"evaluate.protocol": "box"}, "evaluate.protocol: unknown protocol 'box'; known: inter_ocular, inter_pupil"),
+        ({"evaluate.protocol": "box"}, f"evaluate.protocol: unknown protocol 'box'; known: {', '.join(PROTOCOLS)}"),
         (
             {"preprocess.box": "annotated"},
-            "protocol 'inter_ocular' takes another box than preprocess.box 'annotated'",
+            "protocol 'inter_ocular' takes another box than preprocess.box 'annotated'; those that fit: box_size_annotated, "
+            "inter_ocular_annotated, inter_pupil_annotated",
+        ),
+        (
+            {"evaluate.protocol": "cofw"},
+            "protocol 'cofw' is for scheme cofw29, not synthetic's ibug68; those that fit: 300w, 300w_private, 300w_pupil, "
+            "300w_star, 300w_star_pupil, box_size, inter_ocular, inter_pupil, merl_rav",
+        ),
+        (
+            {"evaluate.protocol": "wflw_hih_square", "dataset.scheme": "wflw98"},
+            "protocol 'wflw_hih_square' measures in its authors' crop and serves rescoring only (evaluate --rescore); those "
+            "that fit: box_size, inter_ocular, inter_pupil, wflw",
         ),
         ({"train.batch_size": 33}, "train.batch_size 33 does not divide by 2 workers"),
         ({"train.lr": 0}, "train.lr: Input should be greater than 0"),

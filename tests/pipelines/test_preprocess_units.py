@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -117,6 +118,19 @@ def test_the_datasets_own_boxes_are_taken_where_the_params_say_so(tmp_path: Path
     assert [[42.0, 32.0, 78.0, 68.0]] == pq.read_table(tmp_path / "x.parquet").column("box").to_pylist()
 
 
+def test_the_datasets_own_boxes_travel_along_whatever_the_crop_is_cut_around(
+    tmp_path: Path, folder: Path, params: Params
+) -> None:
+    faces = annotations(2)
+    boxes = pa.array([[42.0, 32.0, 78.0, 68.0], None], pa.list_(pa.float32()))
+    write_shard(
+        faces.set_column(faces.schema.get_field_index("box"), "box", boxes), folder, tmp_path / "x.parquet", params
+    )
+    rows = pq.read_table(tmp_path / "x.parquet")
+    np.testing.assert_array_equal([[42, 32, 78, 68], [np.nan] * 4], rows.column("annotated_box").to_pylist())
+    assert [[40.0, 30.0, 80.0, 70.0]] * 2 == rows.column("box").to_pylist()
+
+
 def test_equal_rows_give_equal_bytes_also_as_a_part_of_more(tmp_path: Path, folder: Path, params: Params) -> None:
     write_shard(annotations(5).slice(1, 3), folder, tmp_path / "part.parquet", params)
     write_shard(annotations(4).slice(1, 3), folder, tmp_path / "again.parquet", params)
@@ -128,3 +142,34 @@ def test_equal_rows_give_equal_bytes_also_as_a_part_of_more(tmp_path: Path, fold
 def test_a_picture_that_is_gone_is_named(tmp_path: Path, params: Params) -> None:
     with pytest.raises(ValueError, match=r"^0\.png: unreadable image: No such file or directory$"):
         write_shard(annotations(1), tmp_path, tmp_path / "x.parquet", params)
+
+
+def test_the_box_is_of_the_landmarks_that_have_a_position_and_the_others_stay_nan(
+    tmp_path: Path, folder: Path, params: Params
+) -> None:
+    rows = annotations(2).to_pylist()
+    rows[0]["landmarks"][6:12] = [np.nan] * 6  # landmarks 3, 4 and 5
+    table = pa.Table.from_pylist(rows, annotations(1).schema)
+    write_shard(table, folder, tmp_path / "x.parquet", params)
+    first, second = pq.read_table(tmp_path / "x.parquet").to_pylist()
+    assert [40.0, 30.0, 80.0, 70.0] == first["box"] == second["box"]
+    for name in ("landmarks", "crop_landmarks"):
+        marks = np.reshape(first[name], (68, 2))
+        assert [3, 4, 5] == np.flatnonzero(np.isnan(marks).any(axis=1)).tolist()
+        assert np.isfinite(second[name]).all()
+
+
+def test_pictures_inside_a_file_are_read_by_their_dataset(tmp_path: Path, params: Params) -> None:
+    # As MATLAB 7.3 writes a cell array of pictures: references to transposed arrays.
+    picture = np.zeros((100, 120, 3), np.uint8)
+    picture[50, 60] = 255
+    with h5py.File(tmp_path / "COFW_test_color.mat", "w") as mat:
+        mat["a"] = picture.T
+        mat["IsT"] = np.array([[mat["a"].ref]], h5py.ref_dtype)
+    rows = [{**annotations(1).to_pylist()[0], "image": "COFW_test_color.mat#IsT/1"}]
+    cofw = params.model_copy(update={"dataset": params.dataset.model_copy(update={"reader": "cofw"})})
+    write_shard(pa.Table.from_pylist(rows, annotations(1).schema), tmp_path, tmp_path / "x.parquet", cofw)
+    (row,) = pq.read_table(tmp_path / "x.parquet").to_pylist()
+    pixels = decode_own(row["pixels"]).sum(axis=-1)
+    brightest = np.unravel_index(pixels.argmax(), pixels.shape)[::-1]
+    np.testing.assert_allclose(brightest, np.reshape(row["crop_landmarks"], (68, 2))[2], atol=1.5)

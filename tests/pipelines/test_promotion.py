@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from pipelines.promotion import Keep, Promote, apply, decide
+from pipelines.promotion import Keep, Promote, _same_faces, apply, decide
 from pipelines.tracking import Registry
 
 FACES = np.linspace(0.02, 0.08, 100)
@@ -33,6 +34,23 @@ def test_a_gain_within_the_noise_of_the_faces_is_kept_out_and_says_so():
 def test_other_faces_are_not_compared():
     with pytest.raises(ValueError, match="cannot compare 99 faces with 100"):
         decide(FACES, FACES[1:], 0.95)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "same"),
+    [
+        ("face", lambda faces: faces, True),
+        ("face", lambda faces: ["b", "a"], False),
+        ("landmarks", lambda marks: [[1.0, np.nan], [3.0, 4.5]], False),
+        ("landmarks", lambda marks: [[1.0, 2.0], [3.0, 4.0]], False),
+    ],
+)
+def test_faces_are_the_same_by_name_and_truth_also_where_a_landmark_is_missing(name, change, same):
+    kind = pa.list_(pa.float32(), 2)
+    table = pa.table({"face": ["a", "b"], "landmarks": pa.array([[1.0, np.nan], [3.0, 4.0]], kind)})
+    at = table.schema.get_field_index(name)
+    changed = pa.array(change(table.column(name).to_pylist()), table.schema.field(name).type)
+    assert same == _same_faces(table, table.set_column(at, name, changed))
 
 
 @pytest.fixture

@@ -140,6 +140,31 @@ def test_numbers_that_are_not_known_are_dashes(tmp_path: Path) -> None:
     assert "nan" not in re.sub(r"base64,[^\"]*", "", (tmp_path / "report.html").read_text())
 
 
+def test_missing_landmarks_make_a_page_without_a_number_for_them(tmp_path: Path) -> None:
+    rows = table(4)
+    points = rows["landmarks"].combine_chunks().flatten().to_numpy().reshape(4, K, 2).copy()
+    points[:, 0], points[1, 36] = np.nan, np.nan  # the first landmark everywhere, and one eye corner
+    rows = rows.set_column(rows.schema.get_field_index("landmarks"), "landmarks", flat(points))
+    given = metrics(4)
+    given["landmarks"]["jaw_0"] = None
+    write_report(tmp_path / "report.html", "A report", given, rows, pictures, {})
+    text = re.sub(r"base64,[^\"]*", "", (tmp_path / "report.html").read_text())
+    assert "nan" not in text
+    assert not re.search(r"\bjaw_0\b", text)
+    assert "jaw_1" in text
+
+
+def test_the_mean_face_is_of_the_landmarks_that_are_there() -> None:
+    face = np.random.default_rng(1).normal(size=(K, 2))
+    right, left = IBUG68.inter_ocular
+    face[right], face[left] = (-0.5, 0), (0.5, 0)
+    faces = np.repeat(face[None], 4, axis=0) * np.array([1.0, 2, 3, 4])[:, None, None]
+    faces[:, 5], faces[0, 7], faces[1, right] = np.nan, np.nan, np.nan
+    expected = face.copy()
+    expected[5] = np.nan
+    np.testing.assert_allclose(mean_shape(faces, IBUG68), expected, atol=1e-9)
+
+
 def test_the_galleries_are_the_six_worst_median_and_best_faces() -> None:
     shown = {
         gallery["name"]: [round(100 * tile["nme"]) for tile in gallery["tiles"]]

@@ -34,6 +34,14 @@ def test_numbers_are_taken_as_they_are() -> None:
     assert np.float32 == to_landmarks([[1, 2]], "x:1", 1).dtype
 
 
+@pytest.mark.parametrize("bad", ["nan", "-inf"])
+def test_where_a_format_has_a_position_for_each_landmark_nan_is_refused(bad: str) -> None:
+    rows = [[1, 2], ["3", bad], [bad, bad]]
+    assert 3 == len(to_landmarks(rows, "x:1", 3))
+    with pytest.raises(ValueError, match=r"^x:1: 2 landmarks are NaN or infinite, the first is number 1$"):
+        to_landmarks(rows, "x:1", 3, finite=True)
+
+
 @pytest.mark.parametrize("rows", [[], [[1, 2]], [[1, 2]] * 3])
 def test_another_number_of_rows_is_refused(rows: list) -> None:
     with pytest.raises(ValueError, match=f"x:1: expected 2 landmarks, got {len(rows)}"):

@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pytest
 
-from components import images
 from components.datasets import DATASETS, Dataset
 from components.schemes import SCHEMES, Scheme
 
@@ -51,11 +50,38 @@ def test_a_record_is_read_as_an_annotation(case: tuple, landmarks_of: Callable) 
 def test_a_picture_is_named_below_the_folder_and_can_be_read(case: tuple) -> None:
     dataset, scheme, root = case
     for face in dataset.read(root, scheme.name):
-        path = PurePosixPath(face.image)
+        path = PurePosixPath(face.image.partition("#")[0])  # the file of a picture that lies inside one
+        assert (root / path).is_file()
         assert not path.is_absolute()
         assert ".." not in path.parts
         assert "\\" not in face.image
-        assert (40, 60, 3) == images.read(root, face.image).shape
+        pixels = dataset.picture(root, face.image)
+        assert ((40, 60, 3), np.uint8) == (pixels.shape, pixels.dtype)
+
+
+def test_no_picture_is_read_from_outside_the_folder(case: tuple) -> None:
+    dataset, scheme, root = case
+    inner = root / "folder"
+    inner.mkdir()
+    for face in dataset.read(root, scheme.name):
+        with pytest.raises(ValueError, match=f"^{re.escape(f'../{face.image}')}: leads out of the dataset's folder$"):
+            dataset.picture(inner, f"../{face.image}")
+
+
+def test_a_picture_is_read_in_another_process_as_in_this(case: tuple) -> None:
+    dataset, scheme, root = case
+    face = next(dataset.read(root, scheme.name))
+    picture = pickle.loads(pickle.dumps(dataset.picture))
+    np.testing.assert_array_equal(dataset.picture(root, face.image), picture(root, face.image))
+
+
+def test_what_a_complete_copy_has_is_counted_by_splits_and_subsets_that_a_reader_gives(case: tuple) -> None:
+    dataset, scheme, root = case
+    faces = list(dataset.read(root, scheme.name))
+    given = {face.split for face in faces} | {name for face in faces for name in face.subsets}
+    assert all(count > 0 for count in dataset.complete.values())
+    if dataset.complete:
+        assert given - {None} <= set(dataset.complete)
 
 
 def test_records_and_faces_are_unique(case: tuple) -> None:
@@ -95,9 +121,11 @@ def test_a_record_is_parsed_in_another_process_as_in_this(case: tuple) -> None:
 def test_another_number_of_landmarks_is_refused_with_the_place(case: tuple, three: Scheme) -> None:
     dataset, scheme, root = case
     record = dataset.records(root, scheme)[1]
-    with pytest.raises(
-        ValueError, match="^" + re.escape(f"{record.where}: expected 3 landmarks, got {scheme.num_landmarks}") + "$"
-    ):
+    # A line of WFLW is of one length: by hand 2 x 3 + 11 fields, and 2 x 98 + 11.
+    message = (
+        "expected 17 fields, got 207" if dataset.name == "wflw" else f"expected 3 landmarks, got {scheme.num_landmarks}"
+    )
+    with pytest.raises(ValueError, match="^" + re.escape(f"{record.where}: {message}") + "$"):
         dataset.parse(root, three, record)
 
 

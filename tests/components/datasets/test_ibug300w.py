@@ -56,13 +56,14 @@ def test_a_brace_may_stand_in_a_line_with_anything_and_lines_may_end_as_on_windo
 @pytest.mark.parametrize(
     ("folder", "split", "subsets"),
     [
-        # The 300-W protocol: train is afw and the training halves; common the test halves, challenge ibug, private 300W.
+        # The 300-W protocol: train is afw and the training halves; common the test halves, challenge ibug, full both,
+        # private 300W.
         ("afw", "train", ("afw",)),
         ("helen/trainset", "train", ("helen",)),
         ("lfpw/trainset", "train", ("lfpw",)),
-        ("helen/testset", "test", ("common",)),
-        ("lfpw/testset", "test", ("common",)),
-        ("ibug", "test", ("challenge",)),
+        ("helen/testset", "test", ("common", "full")),
+        ("lfpw/testset", "test", ("common", "full")),
+        ("ibug", "test", ("challenge", "full")),
         ("300W/01_Indoor", "test", ("private",)),
         ("300W/02_Outdoor", "test", ("private",)),
         ("mine", "train", ()),
@@ -171,3 +172,11 @@ def test_the_real_afw_and_helen_are_read() -> None:
     first = faces[0]
     assert "afw/1051618982_1.jpg" == first.image
     np.testing.assert_allclose(first.landmarks[0], [111.316, 143.993], atol=1e-4)
+
+
+def test_a_complete_copys_parts_add_up() -> None:
+    # Sagonas et al.: afw, the training halves of helen and lfpw; the test halves and ibug.
+    complete = DATASET.complete
+    assert complete["train"] == complete["afw"] + complete["helen"] + complete["lfpw"] == 3148
+    assert complete["full"] == complete["common"] + complete["challenge"] == 689
+    assert complete["test"] == complete["full"] + complete["private"]

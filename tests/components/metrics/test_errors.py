@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from components.metrics import PROTOCOLS, landmark_errors, nme
+from components.metrics.errors import labelled_mean
 from components.schemes import Scheme
 
 TRUTH = np.array([[[0, 0], [10, 0], [5, 5]]], np.float32)
@@ -37,9 +38,45 @@ def test_large_coordinates_lose_no_digits() -> None:
     np.testing.assert_allclose(landmark_errors(predicted, truth), [[2**0.5 * 0.0078125]], rtol=1e-12)
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan])
+def test_nothing_is_said_of_a_landmark_without_a_position() -> None:
+    truth = np.array([[[0, 0], [np.nan, np.nan], [5, np.nan]]], np.float32)
+    predicted = np.array([[[3, 4], [7, 7], [5, 5]]], np.float32)
+    np.testing.assert_array_equal([[5.0, np.nan, np.nan]], landmark_errors(predicted, truth))
+
+
+def test_the_mean_is_over_the_labelled_landmarks_of_each_face() -> None:
+    truth = np.concatenate([TRUTH, TRUTH])
+    truth[0, 2] = np.nan
+    predicted = np.concatenate([TRUTH, TRUTH]) + np.array([3, 4], np.float32)
+    predicted[0, 0] = truth[0, 0]
+    # By hand, over 10 px: (0 + 5) / 2, and (5 + 5 + 5) / 3.
+    assert [0.25, 0.5] == nme(predicted, truth, np.array([10.0, 10.0])).tolist()
+
+
+@pytest.mark.parametrize("nowhere", [np.nan, np.inf, -np.inf])
+def test_a_labelled_landmark_that_is_predicted_nowhere_is_an_infinite_error(nowhere: float) -> None:
+    predicted = TRUTH.copy()
+    predicted[0, 1, 1] = nowhere
+    assert [[0.0, np.inf, 0.0]] == landmark_errors(predicted, TRUTH).tolist()
+    assert [np.inf] == nme(predicted, TRUTH, np.ones(1)).tolist()
+
+
+def test_a_face_without_any_landmark_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^1 of 1 faces have no labelled landmark$"):
+        nme(TRUTH, TRUTH * np.float32(np.nan), np.ones(1))
+
+
+def test_a_mean_over_nothing_is_not_known_and_nothing_warns() -> None:
+    values = np.array([[1.0, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal([1.0, np.nan], labelled_mean(values))
+    np.testing.assert_array_equal([1.0, np.nan], labelled_mean(values, axis=0))
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf])
 def test_a_normaliser_that_is_not_above_0_is_refused(wrong: float) -> None:
-    with pytest.raises(ValueError, match="a normaliser is not above 0"):
+    with pytest.raises(
+        ValueError, match=f"a normaliser is not above 0: 1 of 1 faces, the first is row 0 with {wrong};"
+    ):
         nme(TRUTH, TRUTH, np.array([wrong]))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -12,15 +11,14 @@ from components.metrics import PROTOCOLS, bootstrap_interval, summarise
 from components.schemes import Scheme
 
 PROTOCOL = PROTOCOLS["inter_ocular"]
-# Three faces of three landmarks, px, and an eye distance of 100 px for the first two, 10 px for the last.
-ERRORS = np.array([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0], [3.0, 3.0, 3.0]])
-NORMALISER = np.array([100.0, 100.0, 10.0])
+# Three faces of three landmarks: px over an eye distance of 100 px for the first two, 10 px for the last.
+ERRORS = np.array([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0], [3.0, 3.0, 3.0]]) / np.array([[100.0], [100.0], [10.0]])
 SUBSETS = [("common",), ("common", "smile"), ()]
 
 
 @pytest.fixture
 def summary(three: Scheme) -> dict:
-    return summarise(ERRORS, NORMALISER, SUBSETS, three, PROTOCOL)
+    return summarise(ERRORS, SUBSETS, three, PROTOCOL)
 
 
 def test_nme_failure_rate_and_auc_are_over_all_faces(summary: dict) -> None:
@@ -49,7 +47,7 @@ def test_each_landmark_has_its_own_mean(summary: dict) -> None:
 
 
 def test_it_says_under_which_protocol_and_scheme(summary: dict) -> None:
-    assert {**asdict(PROTOCOL), "hash": PROTOCOL.hash} == summary["protocol"]
+    assert PROTOCOL.to_dict() == summary["protocol"]
     assert "three" == summary["scheme"]
 
 
@@ -65,9 +63,31 @@ def test_it_is_json(summary: dict) -> None:
 
 
 def test_faces_without_subsets_are_summed_up_too(three: Scheme) -> None:
-    assert {} == summarise(ERRORS, NORMALISER, [()] * 3, three, PROTOCOL)["subsets"]
+    assert {} == summarise(ERRORS, [()] * 3, three, PROTOCOL)["subsets"]
 
 
 def test_no_faces_are_refused(three: Scheme) -> None:
     with pytest.raises(ValueError, match="no faces to measure"):
-        summarise(np.zeros((0, 3)), np.zeros(0), [], three, PROTOCOL)
+        summarise(np.zeros((0, 3)), [], three, PROTOCOL)
+
+
+def test_missing_landmarks_are_left_out_of_faces_and_of_landmarks(three: Scheme) -> None:
+    errors = ERRORS.copy()
+    errors[0, 2], errors[:, 1] = np.nan, np.nan
+    summary = summarise(errors, SUBSETS, three, PROTOCOL)
+    # By hand: 0.01; (0.03 + 0.05) / 2; 0.3. Of the nose (0.05 + 0.3) / 2; the left eye is labelled nowhere.
+    assert 0.35 / 3 == pytest.approx(summary["nme"])
+    assert {"right": pytest.approx(0.34 / 3), "left": None, "nose": pytest.approx(0.175)} == summary["landmarks"]
+    assert summary == json.loads(json.dumps(summary))
+
+
+def test_a_face_that_was_predicted_nowhere_is_not_summed_up(three: Scheme) -> None:
+    errors = ERRORS.copy()
+    errors[1, 2] = np.inf
+    with pytest.raises(ValueError, match=r"^1 of 3 faces are not predicted \(NaN\); the first is row 1$"):
+        summarise(errors, SUBSETS, three, PROTOCOL)
+
+
+def test_intervals_can_be_left_out(three: Scheme) -> None:
+    summary = summarise(ERRORS, SUBSETS, three, PROTOCOL, intervals=("nme",))
+    assert ["nme_interval"] == [name for name in summary if name.endswith("_interval")]
