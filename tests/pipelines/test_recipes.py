@@ -1,0 +1,101 @@
+"""Every recipe: it loads, builds its model, encodes a batch and takes a training step."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from components import images
+from components.schemes import SCHEMES
+from pipelines.batches import local_batches
+from pipelines.environment import ROOT
+from pipelines.loop import Plan, fit
+from pipelines.params import Params, load_params
+from pipelines.tables import to_column
+from pipelines.train import batch_maker, validation_batch
+
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+# What the papers' experiments are: three sizes on three datasets, and one size on five.
+PAPERS = {f"hih_{size}_{data}" for size in "tsb" for data in ("wflw", "300w", "cofw")} | {
+    f"shr_fan_{data}" for data in ("300w", "300w_lp", "cofw", "wflw", "aflw19")
+}
+
+
+@pytest.fixture(params=RECIPES, ids=lambda path: path.stem)
+def recipe(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def faces_of(params: Params) -> pa.Table:
+    """Two stored crops of noise, with landmarks around the middle, one of them without a place."""
+    num_landmarks, side = SCHEMES[params.dataset.scheme].num_landmarks, params.preprocess.stored
+    rng = np.random.default_rng(0)
+    pixels = [images.encode_jpeg(rng.integers(0, 256, (side, side, 3)).astype(np.uint8), 90) for _ in range(2)]
+    landmarks = rng.uniform(0.3 * side, 0.7 * side, (2, num_landmarks, 2)).astype(np.float32)
+    landmarks[1, 0] = np.nan
+    column = to_column(landmarks, pa.list_(pa.float32(), 2 * num_landmarks))
+    return pa.table({"pixels": pa.array(pixels, pa.binary()), "crop_landmarks": column})
+
+
+class Once:
+    """A worker for a single step, on the CPU; implements `loop.Worker`."""
+
+    rank, world, device = 0, 1, torch.device("cpu")
+
+    def __init__(self, params: Params, faces: pa.Table) -> None:
+        self.params, self.faces = params, faces
+        self.metrics: dict[str, float] = {}
+
+    def batches(self, first, last):
+        return local_batches(batch_maker(self.params, 0, 1), self.faces, first, last)
+
+    def validation(self):
+        return validation_batch(self.params, self.faces.slice(0, 1), 0, 1)
+
+    def load(self):
+        return None
+
+    def report(self, metrics, state):
+        self.metrics = metrics
+
+
+def test_a_recipe_takes_a_training_step(recipe: Path) -> None:
+    params = load_params(recipe)
+    # Two faces instead of a batch, without compiling: this is about the parts, not about their speed.
+    train = params.train.model_copy(update={"epochs": 1, "batch_size": 2, "evaluations": 1, "compile": False})
+    params = params.model_copy(update={"train": train})
+    worker = Once(params, faces_of(params))
+    state = fit(params, Plan(1, frozenset({1})), worker)
+    assert np.isfinite([worker.metrics["loss"], worker.metrics["val_nme"]]).all()
+    assert 0 < worker.metrics["loss"]
+    moved = [value for value in state["optimizer"]["state"].values() if value["exp_avg"].abs().max() > 0]
+    assert 0.9 * len(state["optimizer"]["state"]) < len(moved)
+
+
+def test_a_recipe_is_named_as_its_file(recipe: Path) -> None:
+    assert recipe.stem == load_params(recipe).name
+
+
+def test_a_recipe_says_what_it_is_after(recipe: Path) -> None:
+    header = "".join(re.findall(r"^#.*\n", recipe.read_text(), re.MULTILINE)).replace("\n# ", " ")
+    assert re.search(r"[Aa]fter|default|beside", header), header
+
+
+def test_all_of_the_papers_experiments_have_a_recipe() -> None:
+    assert PAPERS <= {path.stem for path in RECIPES}
+
+
+@pytest.mark.parametrize("name", sorted(PAPERS))
+def test_what_is_published_is_marked_where_it_is_set(name: str) -> None:
+    text = (ROOT / "recipes" / f"{name}.yaml").read_text()
+    marks = set(re.findall(r"# \[(\w+)\]", text))
+    assert marks <= {"code", "figure", "abstract", "note", "recalled", "inferred"}
+    lines = {line.split(":")[0].strip(): line for line in text.splitlines() if ":" in line and not line.startswith("#")}
+    # What nobody published must not look as if somebody had.
+    for key in ("seed", "precision", "clip_norm", "ema_decay", "val_share", "evaluations"):
+        assert "[" not in lines[key], lines[key]
