@@ -46,7 +46,7 @@ LOWEST, HIGHEST = 3e-4, 0.7
 
 def floor_figure(floors: Floors, about: str) -> Figure:
     """All panels; `about` says which faces were measured, if any."""
-    with rc_context(plots._STYLE):
+    with rc_context(plots.STYLE):
         figure = Figure(figsize=(12, 7.2), layout="constrained")
         panels = figure.subplot_mosaic([["sigmas", "temperatures"], ["sigmas", "sizes"]], width_ratios=[1.3, 1])
         figure.suptitle("What a perfect network loses: encode, draw, decode, no noise", fontsize=13, weight="bold")
@@ -156,5 +156,5 @@ def _name_ends(axes: Axes, ends: dict[str, tuple[float, str]], apart: float = 0.
 
 def write_figure(path: Path, floors: Floors, about: str) -> None:
     """As a PNG, whole or not at all."""
-    with whole_file(path) as partial, rc_context(plots._STYLE):
+    with whole_file(path) as partial, rc_context(plots.STYLE):
         floor_figure(floors, about).savefig(partial, format="png", dpi=130, metadata={"Software": None})

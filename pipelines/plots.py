@@ -24,7 +24,7 @@ from pipelines.outputs import whole_file
 INK, MUTED, ALARM = "#1c2733", "#6b7885", "#c2321d"
 COLORS = ("#1261a6", "#e08a00", "#1b8a6b", "#9a4fb5", "#8a6d3b", "#d1477a", "#4b6cb7", "#5f7a12")
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "heatmark",
     "svg.fonttype": "none",  # text stays text: sharp, selectable, in the page's own type
     "font.size": 9.5,
@@ -60,7 +60,7 @@ def ced_figure(curves: dict[str, np.ndarray], threshold: float) -> Figure:
         threshold: The NME, a fraction, above which a face counts as failed.
     """
     grid = np.linspace(0, 1.25 * threshold, 501)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(5.4, 3.9), layout="constrained")
         axes = figure.subplots()
         for i, (name, errors) in enumerate(curves.items()):
@@ -114,7 +114,7 @@ def face_figure(shape: np.ndarray, errors: np.ndarray, scheme: Scheme, num_named
     """
     known = np.isfinite(errors) & np.isfinite(shape).all(axis=-1)
     shown = 100 * np.where(known, errors, 0.0)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(4.6, 5.0), layout="constrained")
         axes = figure.subplots()
         for outline in scheme.outlines:
@@ -158,7 +158,7 @@ def _name_landmark(axes: Axes, at: np.ndarray, text: str) -> None:
 def histogram_figure(groups: dict[str, np.ndarray], label: str, stacked: bool = True, num_bins: int = 30) -> Figure:
     """A histogram of one or more groups of values in common bins; what is not finite is left out."""
     kept = {name: np.asarray(values)[np.isfinite(values)] for name, values in groups.items()}
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(3.1, 2.2), layout="constrained")
         axes = figure.subplots()
         together = np.concatenate([np.zeros(0), *kept.values()])
@@ -180,7 +180,7 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
         description: For those who cannot see it.
     """
     buffer = io.StringIO()
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(["Date", "Creator", "Format", "Type"]))
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
