@@ -1,6 +1,6 @@
 """What the Siamese term costs per face: making its batch and one training step, against one view of each face.
 
-    python -m benchmarks.siamese [--recipe recipes/300w_small.yaml] [--faces 16] [--rounds 9]
+    python -m benchmarks.siamese [--recipe recipes/300w_small.yaml] [--heatmap mse] [--faces 16] [--rounds 9]
 
 Drawn faces; one thread, seconds of CPU; the ways take turns, and medians are compared within one run. "two views" is a step
 on both views without the consistency: what is left of the cost is the consistency's own.
@@ -76,16 +76,19 @@ class Way:
         self.step_s.append(time.process_time() - made)
 
 
-def main(recipe: Path = Path("recipes/300w_small.yaml"), faces: int = 16, rounds: int = 9) -> None:
-    """Prints milliseconds per face, and the ratio to one view."""
+def main(recipe: Path = Path("recipes/300w_small.yaml"), heatmap: str = "", faces: int = 16, rounds: int = 9) -> None:
+    """Prints milliseconds per face, and the ratio to one view; HEATMAP is another loss than the recipe's."""
     torch.set_num_threads(1)
     params = load_params(recipe)
+    params = params.model_copy(
+        update={"loss": params.loss.model_copy(update={"heatmap": heatmap or params.loss.heatmap})}
+    )
     crops = stored_faces(params, faces)
     ways = {name: Way(params, crops, *how) for name, how in VIEWS.items()}
     for number in range(rounds + 1):
         for way in ways.values():
             way.step(number)
-    print(f"{recipe}, {faces} faces a step, median of {rounds}")
+    print(f"{recipe}, {params.loss.heatmap}, {faces} faces a step, median of {rounds}")
     base = 0.0
     for name, way in ways.items():
         batch, step = (1000 * statistics.median(seconds[1:]) / faces for seconds in (way.batch_s, way.step_s))

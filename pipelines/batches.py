@@ -21,7 +21,6 @@ from components.codecs import Codec
 from components.geometry import compose, invert, to_unit
 from components.images import decode_own, side_own
 from components.schemes import Scheme
-from pipelines.tables import from_column
 
 Batch = dict[str, np.ndarray]
 # Crops of a split are held in memory (in the object store, once per node): about 20 kB each at 128 px with its margin, 50 kB at 256.
@@ -75,7 +74,7 @@ class BatchMaker:
         mine = np.arange(self.rank, len(rows), self.world)
         drawn = draw_views(self.augment, rng, len(rows) * self.num_views, stored, self.codec.crop)
         views = drawn[(mine[:, None] * self.num_views + np.arange(self.num_views)).ravel()]
-        batch = self._render(crops.take(pa.array(rows[mine])), views)
+        batch = self._render(crops, rows[mine], views)
         return {**batch, **self._ways_back(views, stored)} if self.num_views > 1 else batch
 
     def _ways_back(self, views: Views, stored: int) -> Batch:
@@ -83,21 +82,24 @@ class BatchMaker:
         back = to_unit(compose(views.affine, invert(plain)), self.codec.crop, self.codec.crop)
         return {"flipped": views.flipped, "back": back.astype(np.float32)}
 
-    def plain(self, crops: pa.Table) -> Batch:
-        """All faces of a table as they are, not augmented, in order."""
-        views = draw_views(NO_AUGMENT, np.random.default_rng(0), len(crops), stored_side(crops), self.codec.crop)
-        return self._render(crops, views)
+    def plain(self, crops: pa.Table, rows: np.ndarray | None = None) -> Batch:
+        """Some faces of a table, or all, as they are, not augmented, in order."""
+        rows = np.arange(len(crops)) if rows is None else rows
+        views = draw_views(NO_AUGMENT, np.random.default_rng(0), len(rows), stored_side(crops), self.codec.crop)
+        return self._render(crops, rows, views)
 
-    def _render(self, crops: pa.Table, views: Views) -> Batch:
-        side, num_views = self.codec.crop, len(views.flipped) // len(crops)
+    def _render(self, crops: pa.Table, rows: np.ndarray, views: Views) -> Batch:
+        side, num_views = self.codec.crop, len(views.flipped) // len(rows)
         pixels = np.empty((len(views.flipped), 3, side, side), np.uint8)
+        # Single rows: Table.take copies all chunks first, for every step, and fails above 2 GiB of pixels.
+        jpegs, stored = crops.column("pixels"), crops.column("crop_landmarks")
         # The one loop over faces: OpenCV decodes and warps one picture at a time.
-        for i, data in enumerate(crops.column("pixels")):
-            face = decode_own(data.as_buffer())
+        for i, row in enumerate(rows.tolist()):
+            face = decode_own(jpegs[row].as_buffer())
             for view in range(i * num_views, (i + 1) * num_views):
                 render_view(face, views, view, side, pixels[view])
-        stored = from_column(crops, "crop_landmarks", self.scheme.num_landmarks, 2).repeat(num_views, axis=0)
-        landmarks = view_landmarks(stored, views, self.scheme.flip)
+        flat = np.stack([stored[row].values.to_numpy() for row in rows.tolist()])
+        landmarks = view_landmarks(flat.reshape(len(rows), -1, 2).repeat(num_views, axis=0), views, self.scheme.flip)
         labelled = np.isfinite(landmarks).all(axis=-1)
         return {"pixels": pixels, "landmarks": landmarks, **self.codec.encode(landmarks, labelled)}
 

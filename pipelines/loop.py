@@ -23,7 +23,6 @@ from pipelines.batches import Batch
 from pipelines.params import Params
 
 State = dict[str, Any]
-VALIDATION_BATCH = 64
 
 
 class Worker(Protocol):
@@ -36,8 +35,8 @@ class Worker(Protocol):
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         """This worker's share of the steps first to last (exclusive)."""
 
-    def validation(self) -> Batch:
-        """This worker's share of the validation faces."""
+    def validation(self) -> Iterator[Batch]:
+        """This worker's share of the validation faces, each time from the first."""
 
     def load(self) -> State | None:
         """The last saved state, or None."""
@@ -99,14 +98,13 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
     network = distribute(model, worker)
     forward = torch.compile(network) if params.train.compile else network
     batches = worker.batches(step, plan.total)
-    validation = worker.validation()
     losses = torch.zeros(2, device=worker.device)
     since, done = time.monotonic(), step
 
     while True:
         if step in plan.evaluations and step > resumed:
             seconds = time.monotonic() - since
-            val_nme = measure(average.module, validation, params, worker)
+            val_nme = measure(average.module, params, worker)
             loss = (losses[0] / losses[1]).item()
             metrics = {
                 "step": step,
@@ -183,7 +181,7 @@ def reduce_sum(values: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def measure(model: LandmarkModel, faces: Batch, params: Params, worker: Worker) -> float:
+def measure(model: LandmarkModel, params: Params, worker: Worker) -> float:
     """NME of the validation faces under the params' protocol, over all workers; a fraction.
 
     Batch statistics differ between workers, so all measure with rank 0's.
@@ -194,11 +192,9 @@ def measure(model: LandmarkModel, faces: Batch, params: Params, worker: Worker) 
             distributed.broadcast(buffer, src=0)
     total = torch.zeros(2, dtype=torch.float64, device=worker.device)
     protocol, scheme = PROTOCOLS[params.evaluate.protocol], model.config.scheme
-    for first in range(0, len(faces["pixels"]), VALIDATION_BATCH):
-        part = slice(first, first + VALIDATION_BATCH)
-        pixels = torch.from_numpy(faces["pixels"][part]).to(worker.device)
+    for faces in worker.validation():
+        pixels, truth = torch.from_numpy(faces["pixels"]).to(worker.device), faces["landmarks"]
         predicted = model.decode(model(pixels)).landmarks.cpu().numpy()
-        truth = faces["landmarks"][part]
         errors = nme(predicted, truth, protocol.normalise(truth, scheme))
         total += torch.tensor([errors.sum(), len(errors)], device=worker.device)
     total = reduce_sum(total)

@@ -37,6 +37,8 @@ from pipelines.temperature import fit_temperature
 CHECKPOINT, TRAINING = "state.pt", "training.json"
 COLUMNS = ["step", "epoch", "loss", "val_nme", "lr"]
 Metrics = dict[str, float]
+VALIDATION_BATCH = 64
+FACES_FOR_TEMPERATURE = 500
 
 
 def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:
@@ -46,11 +48,14 @@ def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:
     return BatchMaker(config.codec, params.views(), config.scheme, train.seed, train.batch_size, num_views, rank, world)
 
 
-def validation_batch(params: Params, faces: pa.Table, rank: int, world: int) -> Batch:
-    """One worker's share of the validation faces, not augmented."""
-    mine = faces.take(pa.array(np.arange(rank, len(faces), world)))
+def validation_batches(params: Params, faces: pa.Table, rank: int, world: int) -> Iterator[Batch]:
+    """One worker's share of the validation faces, not augmented; made anew each time, since they may be too many to keep."""
     config = params.model()
-    return BatchMaker(config.codec, NO_AUGMENT, config.scheme, 0, 1).plain(mine)
+    maker = BatchMaker(config.codec, NO_AUGMENT, config.scheme, 0, 1)
+    mine = np.arange(rank, len(faces), world)
+    return (
+        maker.plain(faces, mine[first : first + VALIDATION_BATCH]) for first in range(0, len(mine), VALIDATION_BATCH)
+    )
 
 
 def save_state(state: State, path: Path) -> None:
@@ -78,8 +83,8 @@ class LocalWorker:
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         return local_batches(batch_maker(self.params, 0, 1), self.train, first, last)
 
-    def validation(self) -> Batch:
-        return validation_batch(self.params, self.val, 0, 1)
+    def validation(self) -> Iterator[Batch]:
+        return validation_batches(self.params, self.val, 0, 1)
 
     def load(self) -> State | None:
         path = self.folder / CHECKPOINT
@@ -106,10 +111,10 @@ class RayWorker:
         cluster.quiet()
         return ray_batches(batch_maker(self.params, self.rank, self.world), self.references["train"], first, last)
 
-    def validation(self) -> Batch:
+    def validation(self) -> Iterator[Batch]:
         import ray
 
-        return validation_batch(self.params, ray.get(self.references["val"]), self.rank, self.world)
+        return validation_batches(self.params, ray.get(self.references["val"]), self.rank, self.world)
 
     def load(self) -> State | None:
         import ray.train
@@ -151,7 +156,7 @@ def check_resources(params: Params, cluster_has: dict[str, float]) -> None:
     """Refuses what the cluster could never start: Ray would wait for it without an end.
 
     Raises:
-        ValueError: Too few GPUs or CPUs for the workers, and a CPU beside them for the data.
+        ValueError: Too few GPUs, or CPUs, for the workers, and no CPU beside them for the data.
     """
     wanted = params.train.num_workers
     gpus, cpus = int(cluster_has.get("GPU", 0)), int(cluster_has.get("CPU", 0))
@@ -160,8 +165,12 @@ def check_resources(params: Params, cluster_has: dict[str, float]) -> None:
             f"train.num_workers {wanted} with train.use_gpu takes as many GPUs, and there are {gpus}: "
             "use fewer workers, or train.use_gpu: false"
         )
-    if cpus <= wanted:
-        raise ValueError(f"train.num_workers {wanted} takes {wanted + 1} CPUs, one for the data, and there are {cpus}")
+    # Ray Train asks for a GPU or for a CPU per worker, not for both.
+    needed = 1 if params.train.use_gpu else wanted + 1
+    if cpus < needed:
+        raise ValueError(
+            f"train.num_workers {wanted} takes {needed} CPUs, one of them for the data, and there are {cpus}"
+        )
 
 
 def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: Callable[[Metrics], None]) -> State:
@@ -283,7 +292,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     model, facts = LandmarkModel(config), {"key": key, **summary(state)}
     model.network.load_state_dict(state["best"]["weights"])
     if params.train.fit_temperature:
-        model, curve = with_fitted_temperature(model, validation_batch(params, load_crops(crops, "val"), 0, 1), params)
+        model, curve = with_fitted_temperature(model, load_crops(crops, "val"), params)
         facts["val_nme_by_temperature"] = {str(temperature): nme for temperature, nme in curve.items()}
     with whole_folder(out) as partial:
         model.save(partial)
@@ -297,10 +306,14 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
 
 
 def with_fitted_temperature(
-    model: LandmarkModel, faces: Batch, params: Params
+    model: LandmarkModel, faces: pa.Table, params: Params
 ) -> tuple[LandmarkModel, dict[float, float]]:
     """The same network, read at the temperature that suits the validation faces best; and the NME at each."""
-    best, curve = fit_temperature(model, faces, PROTOCOLS[params.evaluate.protocol])
+    # Evenly spread ones are enough for one number; on a CPU, a large network takes a second for each.
+    step = max(1, len(faces) // FACES_FOR_TEMPERATURE)
+    device = torch.device("cuda" if params.train.use_gpu and torch.cuda.is_available() else "cpu")
+    batches = validation_batches(params, faces, 0, step)
+    best, curve = fit_temperature(model.to(device), batches, PROTOCOLS[params.evaluate.protocol])
     codec = replace(model.config.codec, temperature=best)
     fitted = LandmarkModel(replace(model.config, codec=codec))
     fitted.network.load_state_dict(model.network.state_dict())

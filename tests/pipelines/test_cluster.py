@@ -122,7 +122,7 @@ def test_eight_gpus_on_two_nodes_are_parameters_alone(params: Params) -> None:
     # Each worker a GPU: nodes of four hold four workers each.
     assert {"GPU": 8.0} == {name: value for name, value in config.total_resources.items() if name == "GPU"}
     assert 1 == config.num_gpus_per_worker
-    check_resources(gpus, {"GPU": 8.0, "CPU": 32.0})
+    check_resources(gpus, {"GPU": 8.0, "CPU": 8.0})
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,12 @@ def test_eight_gpus_on_two_nodes_are_parameters_alone(params: Params) -> None:
     [
         ({"num_workers": 8, "use_gpu": True}, {"GPU": 4, "CPU": 64}, "takes as many GPUs, and there are 4"),
         ({"num_workers": 2, "use_gpu": True}, {"CPU": 64}, "takes as many GPUs, and there are 0"),
-        ({"num_workers": 4, "use_gpu": False}, {"CPU": 4}, "train.num_workers 4 takes 5 CPUs, one for the data"),
+        (
+            {"num_workers": 4, "use_gpu": False},
+            {"CPU": 4},
+            "train.num_workers 4 takes 5 CPUs, one of them for the data",
+        ),
+        ({"num_workers": 1, "use_gpu": True}, {"GPU": 1}, "train.num_workers 1 takes 1 CPUs, one of them for the data"),
     ],
 )
 def test_a_cluster_that_is_too_small_is_refused_at_once(params: Params, train: dict, has: dict, message: str) -> None:

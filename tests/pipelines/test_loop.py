@@ -19,7 +19,7 @@ from pipelines.batches import BatchMaker, local_batches
 from pipelines.loop import Plan, fit
 from pipelines.params import Params
 from pipelines.tables import to_column
-from pipelines.train import batch_maker, validation_batch
+from pipelines.train import batch_maker, validation_batches
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 SUBPIXEL = {"name": "subpixel", "stride": 4, "sigma": 1.0}
@@ -66,7 +66,7 @@ class Here:
         return local_batches(batch_maker(self.params, 0, 1), self.crops, first, last)
 
     def validation(self):
-        return validation_batch(self.params, self.crops, 0, 1)
+        return validation_batches(self.params, self.crops, 0, 1)
 
     def load(self):
         return self.state

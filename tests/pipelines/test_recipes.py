@@ -17,7 +17,7 @@ from pipelines.environment import ROOT
 from pipelines.loop import Plan, fit
 from pipelines.params import Params, load_params
 from pipelines.tables import to_column
-from pipelines.train import batch_maker, validation_batch
+from pipelines.train import batch_maker, validation_batches
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 # What the papers' experiments are: three sizes on three datasets, and one size on five.
@@ -55,7 +55,7 @@ class Once:
         return local_batches(batch_maker(self.params, 0, 1), self.faces, first, last)
 
     def validation(self):
-        return validation_batch(self.params, self.faces.slice(0, 1), 0, 1)
+        return validation_batches(self.params, self.faces.slice(0, 1), 0, 1)
 
     def load(self):
         return None
