@@ -28,6 +28,7 @@ from pipelines.progress import Progress
 from pipelines.tables import ANNOTATIONS, face_fields, write_table
 
 REJECTED, CARD = "rejected.parquet", "card.html"
+SPLITS = ("train", "val", "test")
 RECORDS_PER_TASK = 64
 MIN_LABELLED = 2  # fewer landmarks span no box
 REJECTED_SCHEMA = pa.schema([("face", pa.string()), ("image", pa.string()), ("reason", pa.string())])
@@ -49,7 +50,7 @@ def annotation_schema(num_landmarks: int) -> pa.Schema:
 
 
 def examine(records: pa.Table, folder: str, params: Params) -> pa.Table:
-    """Reads records (columns face, where, text) of a dataset and their pictures.
+    """Reads records (columns as of `Record`) of a dataset and their pictures.
 
     Returns:
         A row per record: the columns of `annotation_schema`, and `reason`, null where nothing is wrong.
@@ -61,16 +62,16 @@ def examine(records: pa.Table, folder: str, params: Params) -> pa.Table:
 
 
 def _examine(record: Record, folder: Path, scheme: Scheme, params: Params) -> dict:
-    dataset, image = DATASETS[params.dataset.reader], record.where
+    dataset, image, split = DATASETS[params.dataset.reader], record.where, record.split
     try:
         annotation = dataset.parse(folder, scheme, record)
-        image = annotation.image
+        image, split = annotation.image, annotation.split
         height, width = dataset.picture(folder, image).shape[:2]
         inside = inside_picture(annotation.landmarks, width, height)
         check(annotation, inside, params)
         check_normaliser(annotation, scheme, params.evaluate.protocol)
     except ValueError as error:
-        return {"face": record.face, "image": image, "reason": str(error)}
+        return {"face": record.face, "image": image, "split": split, "reason": str(error)}
     return {
         "face": annotation.face,
         "image": annotation.image,
@@ -82,7 +83,7 @@ def _examine(record: Record, folder: Path, scheme: Scheme, params: Params) -> di
         "visible": annotation.visible,
         "inside": inside,
         "box": annotation.box,
-        "split": annotation.split,
+        "split": split,
     }
 
 
@@ -166,6 +167,9 @@ def _held_out(share: float, val_share: float, test_share: float) -> str:
 def split_rows(examined: pa.Table, params: Params) -> tuple[pa.Table, pa.Table]:
     """Examined rows -> annotations with splits, and rejected rows. A face that occurs twice is rejected the second time.
 
+    A dataset that is nothing but a benchmark's own test faces has them in test, and none in train and val: a model is
+    evaluated on it. The rejected count as well: a benchmark whose training faces are all broken is not of this kind.
+
     Raises:
         ValueError: No face is left for one of the splits; says why faces were rejected.
     """
@@ -180,7 +184,8 @@ def split_rows(examined: pa.Table, params: Params) -> tuple[pa.Table, pa.Table]:
         params.ingest.test_share,
     )
     annotations = good.set_column(good.schema.get_field_index("split"), "split", pa.array(splits, pa.string()))
-    missing = {"train", "val", "test"} - set(splits)
+    only_tested = set(examined.column("split").to_pylist()) == {"test"}
+    missing = ({"test"} if only_tested else set(SPLITS)) - set(splits)
     if missing:
         first = f"; the first of {len(rejected)} rejected: {rejected.column('reason')[0]}" if len(rejected) else ""
         raise ValueError(f"{len(good)} good faces leave none for {', '.join(sorted(missing))}{first}")
@@ -204,7 +209,8 @@ def ingest(data: Path, params: Params, out: Path) -> None:
     """Runs the stage: `data/FOLDER` -> `out`, a folder.
 
     Raises:
-        ValueError: The folder holds nothing that the reader knows, or a split would be empty.
+        ValueError: The folder holds nothing that the reader knows, or a split would be empty of a dataset that is
+            not for evaluation only.
     """
     folder = data / params.dataset.folder
     scheme = SCHEMES[params.dataset.scheme]
@@ -230,7 +236,8 @@ def ingest(data: Path, params: Params, out: Path) -> None:
 
 def _examined(records: list[Record], folder: Path, params: Params) -> Iterator[pa.Table]:
     """Tables of examined rows, in the records' order."""
-    table = pa.table({name: [getattr(record, name) for record in records] for name in Record._fields})
+    schema = pa.schema([(name, pa.string()) for name in Record._fields])
+    table = pa.table([[getattr(record, name) for record in records] for name in Record._fields], schema=schema)
     blocks = [table.slice(start, RECORDS_PER_TASK) for start in range(0, len(table), RECORDS_PER_TASK)]
     rows = ray.data.from_arrow(blocks).map_batches(
         examine, batch_size=None, batch_format="pyarrow", fn_kwargs={"folder": str(folder.resolve()), "params": params}
@@ -256,9 +263,20 @@ def told(compared: Sequence[tuple[str, int, int]], name: str) -> str:
     return f"partial copy of {name}: {', '.join(parted)}" + (f"; whole: {', '.join(whole)}" if whole else "")
 
 
+def counted(splits: Sequence[str]) -> str:
+    """How many faces each split has.
+
+    >>> counted(["train", "test", "train", "val"])
+    '2 train, 1 val, 1 test'
+    >>> counted(["test"] * 507)
+    '0 train, 0 val, 507 test: for evaluation only'
+    """
+    counts = ", ".join(f"{splits.count(split)} {split}" for split in SPLITS)
+    return counts + (": for evaluation only" if set(splits) == {"test"} else "")
+
+
 def _say(annotations: pa.Table, rejected: pa.Table, out: Path) -> None:
-    splits = annotations.column("split").to_pylist()
-    counts = ", ".join(f"{splits.count(split)} {split}" for split in ("train", "val", "test"))
+    counts = counted(annotations.column("split").to_pylist())
     print(f"ingest: {len(annotations)} faces ({counts}), {len(rejected)} rejected; card: {out / CARD}")
     for reason in rejected.column("reason").to_pylist()[:5]:
         print(f"ingest: rejected: {reason}")

@@ -28,13 +28,13 @@ GROUPS = ("0", "2", "3")
 
 
 def records(root: Path, scheme: Scheme) -> list[Record]:
-    """One record for each row, a face; its text is the split."""
+    """One record for each row, a face."""
     if not (root / FILE).is_file():
         raise no_records(root, f"{FILE} beside flickr/{{0,2,3}}")
     order = _arrays(root)["ra"].ravel().astype(np.int64) - 1  # MATLAB counts from 1
     splits = np.full(len(order), "train", object)
     splits[order[NUM_TRAIN:]] = "test"
-    return [Record(str(n), f"{FILE}:data[{n}]", split) for n, split in enumerate(splits.tolist(), 1)]
+    return [Record(str(n), f"{FILE}:data[{n}]", split=split) for n, split in enumerate(splits.tolist(), 1)]
 
 
 def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
@@ -42,7 +42,7 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
     arrays, row = read_variables(root, FILE, VARIABLES), int(record.face) - 1
     name, visible = str(arrays["nameList"][row]), arrays["mask_new"][row] != 0
     coordinates = arrays["data"][row].reshape(2, -1)
-    landmarks = to_landmarks(coordinates.T.tolist(), record.where, scheme.num_landmarks, finite=True)
+    landmarks = to_landmarks(coordinates.T.tolist(), record.where, scheme.num_landmarks)
     x0, x1, y0, y1 = (float(edge) for edge in arrays["bbox"][row])
     return Annotation(
         face=f"{name}:{record.face}",
@@ -52,8 +52,8 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
         subject=name,
         # A few boxes have their edges the other way round.
         box=Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)),
-        subsets=("full", "frontal")[: 2 if visible.all() else 1] if record.text == "test" else (),
-        split=record.text,
+        subsets=("full", "frontal")[: 2 if visible.all() else 1] if record.split == "test" else (),
+        split=record.split,
     )
 
 

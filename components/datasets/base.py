@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from components import images
-from components.samples import Annotation
+from components.samples import Annotation, Box
 from components.schemes import SCHEMES, Scheme
 
 
@@ -21,11 +21,14 @@ class Record(NamedTuple):
         face: Unique within the dataset.
         where: File, or file and line, for messages; relative to the dataset's folder.
         text: What stands there, where the reader has it in hand already.
+        split: The benchmark's own, "train" or "test", where it is known before the record is read: also of a face that
+            cannot be read.
     """
 
     face: str
     where: str
     text: str = ""
+    split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,19 +80,19 @@ class Dataset:
             yield self.parse(Path(root), markup, record)
 
 
-def to_landmarks(rows: list, where: str, num_landmarks: int, finite: bool = False) -> np.ndarray:
+def to_landmarks(rows: list, where: str, num_landmarks: int, hidden: np.ndarray | None = None) -> np.ndarray:
     """Rows of (x, y) -> (K, 2) float32, as they are (no change of convention).
 
     Args:
         rows: K of them.
         where: For messages.
         num_landmarks: K.
-        finite: Whether the format knows no landmark without a position. NaN beside a flag that means "occluded" would
-            pass for one.
+        hidden: (K,) bool, which of them may be without a position, NaN and NaN; None in a format that has a position
+            for each: NaN beside a flag that means "occluded" would pass for one without.
 
     Raises:
         ValueError: Another number of landmarks than the scheme has, a row that is not two numbers, or one that is NaN or
-            infinite, if `finite`.
+            infinite and may not be.
     """
     if len(rows) != num_landmarks:
         raise ValueError(f"{where}: expected {num_landmarks} landmarks, got {len(rows)}")
@@ -98,9 +101,22 @@ def to_landmarks(rows: list, where: str, num_landmarks: int, finite: bool = Fals
     except (ValueError, TypeError):
         raise ValueError(f"{where}: expected two numbers for each of {num_landmarks} landmarks") from None
     bad = ~np.isfinite(landmarks).all(axis=1)
-    if finite and bad.any():
+    if hidden is not None:
+        bad &= ~(hidden & np.isnan(landmarks).all(axis=1))
+    if bad.any():
         raise ValueError(f"{where}: {bad.sum()} landmarks are NaN or infinite, the first is number {bad.argmax()}")
     return landmarks
+
+
+def finite_box(x0: float, y0: float, x1: float, y1: float) -> Box:
+    """The box of these edges.
+
+    Raises:
+        ValueError: One is NaN or infinite.
+    """
+    if not np.isfinite([x0, y0, x1, y1]).all():
+        raise ValueError("an edge is NaN or infinite")
+    return Box(x0, y0, x1, y1)
 
 
 def find_picture(root: Path, candidates: list[str], where: str) -> str:

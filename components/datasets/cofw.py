@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from components.datasets.base import Dataset, Record, no_records, to_landmarks
-from components.datasets.matlab import picture_name, read_picture, read_variables
+from components.datasets.matlab import count_cells, picture_name, read_picture, read_variables
 from components.samples import Annotation, Box
 from components.schemes import Scheme
 
@@ -31,7 +31,8 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
     found = []
     for split, (file, (_, _, marks)) in FILES.items():
         if (root / file).is_file():
-            found += [Record(f"{split}/{n}", f"{file}:{marks}[{n}]") for n in range(1, _count(root, split) + 1)]
+            numbers = range(1, _count(root, split) + 1)
+            found += [Record(f"{split}/{n}", f"{file}:{marks}[{n}]", split=split) for n in numbers]
     if not found:
         raise no_records(root, " and ".join(file for file, _ in FILES.values()))
     return found
@@ -47,7 +48,7 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
     return Annotation(
         face=record.face,
         image=picture_name(file, pictures, int(number)),
-        landmarks=to_landmarks(list(zip(x - 1, y - 1, strict=True)), record.where, scheme.num_landmarks, finite=True),
+        landmarks=to_landmarks(list(zip(x - 1, y - 1, strict=True)), record.where, scheme.num_landmarks),
         visible=occluded == 0,
         subject=record.face,
         box=box_of(box),
@@ -67,13 +68,16 @@ def _count(root: Path, split: str) -> int:
     Raises:
         ValueError: A variable is missing or of another shape.
     """
-    file, (_, box_name, mark_name) = FILES[split]
+    file, (picture_variable, box_name, mark_name) = FILES[split]
     arrays = read_variables(root, file, (box_name, mark_name))
     marks, boxes = arrays[mark_name], arrays[box_name]
     if marks.ndim != 2 or marks.shape[1] != 87:
         raise ValueError(f"{file}:{mark_name}: expected n x 87, got {_size(marks)}")
     if boxes.shape != (len(marks), 4):
         raise ValueError(f"{file}:{box_name}: expected {len(marks)} x 4, got {_size(boxes)}")
+    num_pictures = count_cells(root, file, picture_variable)
+    if num_pictures != len(marks):
+        raise ValueError(f"{file}:{picture_variable}: expected {len(marks)} pictures, got {num_pictures}")
     return len(marks)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from components.datasets.base import Dataset, Record, no_records, to_landmarks
 from components.datasets.cofw import FILES, box_of
-from components.datasets.matlab import picture_name, read_picture, read_variables
+from components.datasets.matlab import count_cells, picture_name, read_picture, read_variables
 from components.samples import Annotation, Box
 from components.schemes import Scheme
 
@@ -37,8 +37,9 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
         raise no_records(root, f"N_points.mat for each picture N of a {CONTAINER} beside them")
     if not (root / CONTAINER).is_file():
         raise ValueError(f"{root} has no {CONTAINER}, COFW's own, which holds the pictures of {len(found)} faces")
+    count_cells(root, CONTAINER, PICTURES)  # refuses a container without pictures once, not at each face
     boxes = next((path.relative_to(root).as_posix() for path in sorted(root.rglob(BOXES))), "")
-    return [Record(f"{number}:{file}", file, boxes) for number, file in sorted(found)]
+    return [Record(f"{number}:{file}", file, boxes, "test") for number, file in sorted(found)]
 
 
 def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
@@ -47,9 +48,12 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
     points, occluded = (read_variables(root, record.where, ("Points", "Occ"))[name] for name in ("Points", "Occ"))
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"{record.where}:Points: expected {scheme.num_landmarks} x 2, got {points.shape}")
-    landmarks = to_landmarks((points.astype(np.float64) - 1).tolist(), record.where, scheme.num_landmarks, finite=True)
+    landmarks = to_landmarks((points.astype(np.float64) - 1).tolist(), record.where, scheme.num_landmarks)
     if occluded.size != len(landmarks):
         raise ValueError(f"{record.where}:Occ: expected {len(landmarks)} flags, got {occluded.size}")
+    num_pictures = count_cells(root, CONTAINER, PICTURES)
+    if not 1 <= number <= num_pictures:
+        raise ValueError(f"{record.where}: no picture {number} in {CONTAINER}:{PICTURES}, which has {num_pictures}")
     return Annotation(
         face=str(number),
         image=picture_name(CONTAINER, PICTURES, number),

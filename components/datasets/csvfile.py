@@ -3,7 +3,7 @@
 Columns: `image`, then `x0, y0, x1, y1, ...` for the K landmarks of the scheme (0-based px, pixel centres at integers).
 Optional: `face` (unique; else image and line), `subject` (else the image), `split` (train or test), `subsets` (separated
 by spaces), `box_x0, box_y0, box_x1, box_y1`, and `v0, v1, ...` (0 = hidden). A landmark without a position is nan, nan
-with v = 0.
+with v = 0; any other number that is not finite is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.datasets.base import Dataset, Record, no_records, to_landmarks
+from components.datasets.base import Dataset, Record, finite_box, no_records, to_landmarks
 from components.samples import Annotation, Box
 from components.schemes import Scheme
 
@@ -50,16 +50,16 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
         raise ValueError(f"{record.where}: expected {header} fields")
     row = rows[0]
     names = _coordinates(scheme)
-    landmarks = to_landmarks(
-        [[row[x], row[y]] for x, y in zip(names[::2], names[1::2], strict=True)], record.where, scheme.num_landmarks
-    )
+    visible = np.array([row.get(f"v{k}", "1") not in ("0", "0.0") for k in range(scheme.num_landmarks)])
+    coordinates = [[row[x], row[y]] for x, y in zip(names[::2], names[1::2], strict=True)]
+    landmarks = to_landmarks(coordinates, record.where, scheme.num_landmarks, hidden=~visible)
     if row.get("split", "") not in SPLITS:
         raise ValueError(f"{record.where}: split is train, test or empty, got {row['split']!r}")
     return Annotation(
         face=row.get("face") or f"{row['image']}:{record.face}",
         image=row["image"],
         landmarks=landmarks,
-        visible=np.array([row.get(f"v{k}", "1") not in ("0", "0.0") for k in range(scheme.num_landmarks)]),
+        visible=visible,
         subject=row.get("subject") or row["image"],
         box=_box(row, record.where),
         subsets=tuple(row.get("subsets", "").split()),
@@ -76,7 +76,7 @@ def _box(row: dict[str, str], where: str) -> Box | None:
     if not any(values):
         return None
     try:
-        return Box(*(float(value) for value in values))
+        return finite_box(*(float(value) for value in values))
     except ValueError as error:
         raise ValueError(f"{where}: the box is not four numbers: {', '.join(values)}") from error
 

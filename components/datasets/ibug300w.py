@@ -38,7 +38,12 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
     stems = {path.with_suffix("").as_posix() for path in files if path.suffix.lower() in (*PICTURES, ".pts")}
     if not stems:
         raise no_records(root, "pictures with a .pts beside each, as 300-W ships them")
-    return [Record(stem, f"{stem}.pts") for stem in sorted(stems)]
+    return [Record(stem, f"{stem}.pts", split=_folder(stem)[0]) for stem in sorted(stems)]
+
+
+def _folder(face: str) -> tuple[str, tuple[str, ...]]:
+    """Split and subsets of a face, as its folder says."""
+    return FOLDERS.get(face.rpartition("/")[0], ("train", ()))
 
 
 def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
@@ -47,7 +52,7 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
     image = _picture(root, record.face)
     folder, _, name = record.face.rpartition("/")
     photo = name.split("_")[0]
-    split, subsets = FOLDERS.get(folder, ("train", ()))
+    split, subsets = _folder(record.face)
     return Annotation(
         face=record.face,
         image=image,
@@ -64,7 +69,7 @@ def read_pts(root: Path, name: str, num_landmarks: int) -> np.ndarray:
     """The landmarks of a `.pts` file, (K, 2) float32, as written (1-based).
 
     Raises:
-        ValueError: Missing, cut short, not numbers, or another number of landmarks; the message names file and line.
+        ValueError: Missing, cut short, not numbers or not finite ones, or another number of landmarks; the message names file and line.
     """
     try:
         lines = (root / name).read_text(encoding="utf-8", errors="replace").splitlines()

@@ -32,7 +32,7 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
         own = [path for path in (root / folder).glob("*") if path.suffix in (".jpg", ".mat")]
         apart = (root / "landmarks" / folder).glob("*_pts.mat")
         stems = {path.stem for path in own} | {path.stem.removesuffix("_pts") for path in apart}
-        found += [Record(f"{folder}/{stem}", _where(root, folder, stem)) for stem in sorted(stems)]
+        found += [Record(f"{folder}/{stem}", _where(root, folder, stem), split="train") for stem in sorted(stems)]
     if not found:
         raise no_records(root, f"NAME.jpg with NAME.mat in {', '.join(FOLDERS)}")
     return found

@@ -24,12 +24,16 @@ def read_variables(root: Path, file: str, names: Sequence[str]) -> dict[str, np.
     Raises:
         ValueError: The file is missing, damaged, or lacks a variable; the message names both and what was found.
     """
-    path = root / file
+    return _kept(str(root / file), file, tuple(names), *_state(root, file))
+
+
+def _state(root: Path, file: str) -> tuple[int, int]:
+    """When a file was modified, ns, and its size: what is kept of it holds while these stay."""
     try:
-        state = path.stat()
+        state = (root / file).stat()
     except OSError as error:
         raise ValueError(f"{file}: {error.strerror or error}") from error
-    return _kept(str(path), file, tuple(names), state.st_mtime_ns, state.st_size)
+    return state.st_mtime_ns, state.st_size
 
 
 @lru_cache(maxsize=8)
@@ -40,8 +44,12 @@ def _kept(path: str, file: str, names: tuple[str, ...], _modified_ns: int, _size
         raise ValueError(f"{file}: damaged, cut off or no .mat file: {error}") from error
     for name in names:
         if name not in arrays:
-            raise ValueError(f"{file}: has no variable {name!r}; found: {', '.join(sorted(found)) or 'none'}")
+            raise _lacks(file, name, found)
     return arrays
+
+
+def _lacks(file: str, name: str, found: Sequence[str]) -> ValueError:
+    return ValueError(f"{file}: has no variable {name!r}; found: {', '.join(sorted(found)) or 'none'}")
 
 
 def _read_matlab5(path: str, names: tuple[str, ...]) -> tuple[list[str], dict[str, np.ndarray]]:
@@ -57,12 +65,42 @@ def _texts(cells: np.ndarray) -> np.ndarray:
 
 def _read_hdf5(path: str, names: tuple[str, ...]) -> tuple[list[str], dict[str, np.ndarray]]:
     with h5py.File(path, "r", locking=False) as mat:
-        found = [name for name in mat if not name.startswith("#")]
+        found = _names(mat)
         arrays = {name: mat[name][()].T for name in names if name in found}
         for name, array in arrays.items():
             if array.dtype == h5py.ref_dtype:  # characters are 16-bit codes
                 arrays[name] = np.array(["".join(map(chr, mat[cell][()].ravel())) for cell in array.ravel(order="F")])
     return found, arrays
+
+
+def _names(mat: h5py.File) -> list[str]:
+    return [name for name in mat if not name.startswith("#")]
+
+
+def count_cells(root: Path, file: str, variable: str) -> int:
+    """How many cells a cell array of a HDF5 `.mat` has; what lies in them is not read.
+
+    Raises:
+        ValueError: The file is missing, damaged or of another format, lacks the variable, or that is no cell array; the
+            message names both.
+    """
+    return _counted(str(root / file), file, variable, *_state(root, file))
+
+
+@lru_cache(maxsize=8)
+def _counted(path: str, file: str, variable: str, _modified_ns: int, _size: int) -> int:
+    try:
+        with h5py.File(path, "r", locking=False) as mat:
+            found = _names(mat)
+            cells = mat[variable] if variable in found else None
+            count = cells.size if isinstance(cells, h5py.Dataset) and cells.dtype == h5py.ref_dtype else None
+    except (OSError, KeyError, RuntimeError) as error:
+        raise ValueError(f"{file}: damaged, cut off or no .mat file of version 7.3: {error}") from error
+    if variable not in found:
+        raise _lacks(file, variable, found)
+    if count is None:
+        raise ValueError(f"{file}:{variable}: expected a cell array")
+    return int(count)
 
 
 def picture_name(file: str, variable: str, number: int) -> str:

@@ -44,8 +44,8 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
     for prefix in ROOTS:
         found = []
         for folder in (f"{pose}/{split}" for pose in POSES for split in SPLITS):
-            files = sorted((root / f"{prefix}{folder}").rglob("*.pts"))
-            found += [Record(f"{folder}/{path.stem}", path.relative_to(root).as_posix()) for path in files]
+            files, split = sorted((root / f"{prefix}{folder}").rglob("*.pts")), SPLITS[folder.partition("/")[2]]
+            found += [Record(f"{folder}/{path.stem}", path.relative_to(root).as_posix(), "", split) for path in files]
         if found:
             return found
     raise no_records(root, "{frontal,left,lefthalf,right,righthalf}/{trainset,testset}/labels/NAME.pts")

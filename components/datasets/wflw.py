@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.datasets.base import Dataset, Record, find_picture, no_records, to_landmarks
+from components.datasets.base import Dataset, Record, find_picture, finite_box, no_records, to_landmarks
 from components.samples import Annotation, Box
 from components.schemes import Scheme
 
@@ -32,7 +32,8 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
         file = LISTS.format(split)
         if (root / file).is_file():
             lines = _lines(root / file)
-            found += [Record(f"{split}:{n}", f"{file}:{n}", line) for n, line in enumerate(lines, 1) if line.strip()]
+            rows = [(n, line) for n, line in enumerate(lines, 1) if line.strip()]
+            found += [Record(f"{split}:{n}", f"{file}:{n}", line, split) for n, line in rows]
     if not found:
         raise no_records(root, f"{LISTS.format('{train,test}')} with a line per face, beside {PICTURES}/")
     return found
@@ -75,7 +76,7 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
 
 def _box(words: list[str], where: str) -> Box:
     try:
-        return Box(*(float(word) for word in words))
+        return finite_box(*(float(word) for word in words))
     except ValueError as error:
         raise ValueError(f"{where}: the rectangle is not four numbers: {' '.join(words)}") from error
 

@@ -98,6 +98,15 @@ def test_few_faces_no_subsets_and_no_rejections_make_a_page(tmp_path: Path, fold
     assert "no row was rejected" in text
 
 
+def test_a_dataset_of_test_faces_alone_makes_a_page(tmp_path: Path, folder: Path) -> None:
+    rows = table(4, ["private"])
+    rows = rows.set_column(rows.schema.get_field_index("split"), "split", pa.array(["test"] * 4))
+    text = page(tmp_path / "card.html", rows, NO_REJECTED, folder)
+    shares = re.findall(r'<th>(train|val|test)</th><td class="n">(\d+)</td><td class="n">([\d.]+%)</td>', text)
+    assert [("train", "0", "0.0%"), ("val", "0", "0.0%"), ("test", "4", "100.0%")] == shares
+    assert 4 == text.count("with its landmarks")
+
+
 def test_rejected_rows_are_counted_by_reason_and_the_first_fifty_listed(tmp_path: Path, folder: Path) -> None:
     text = page(tmp_path / "card.html", table(2), rejections(["truncated"] * 41 + ["no box"] * 19), folder)
     counted = re.findall(r'<td class="n">(\d+)</td><td style="[^"]*">(truncated|no box)</td>', text)

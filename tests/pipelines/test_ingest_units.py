@@ -21,6 +21,7 @@ from pipelines.ingest import (
     assign_splits,
     check,
     compare,
+    counted,
     examine,
     inside_picture,
     split_rows,
@@ -166,17 +167,21 @@ def test_a_larger_validation_share_keeps_those_that_were_held_out() -> None:
     assert [split == "test" for split in small] == [split == "test" for split in large]
 
 
-def examined(faces: list[str], bad: dict[int, str] | None = None, subjects: list[str] | None = None) -> pa.Table:
+def examined(
+    faces: list[str],
+    bad: dict[int, str] | None = None,
+    subjects: list[str] | None = None,
+    splits: list[str | None] | None = None,
+) -> pa.Table:
     """A row per face, as `examine` gives them; those at the places of `bad` with that reason."""
     rows = []
     for i, name in enumerate(faces):
+        row = {"face": name, "image": f"{name}.jpg", "split": splits[i] if splits else None}
         if bad and i in bad:
-            rows.append({"face": name, "image": f"{name}.jpg", "reason": bad[i]})
+            rows.append({**row, "reason": bad[i]})
         else:
             subject = subjects[i] if subjects else f"person{i}"
-            rows.append(
-                {"face": name, "image": f"{name}.jpg", "subject": subject, "subsets": [], "landmarks": [1.0] * 136}
-            )
+            rows.append({**row, "subject": subject, "subsets": [], "landmarks": [1.0] * 136})
     return pa.Table.from_pylist(rows, annotation_schema(68).append(pa.field("reason", pa.string())))
 
 
@@ -225,12 +230,41 @@ def test_an_empty_split_is_refused_with_the_first_reason(params: Params) -> None
         split_rows(table, params)
 
 
+def test_a_benchmark_of_test_faces_alone_passes_for_evaluation_only(params: Params) -> None:
+    # As COFW-68, or 300-W's private set alone; a broken test face is one as well.
+    annotations, rejected = split_rows(examined(NAMES, {3: "f3: cut off"}, splits=["test"] * 60), params)
+    assert ["test"] * 59 == annotations.column("split").to_pylist()
+    assert ["f3"] == rejected.column("face").to_pylist()
+
+
+@pytest.mark.parametrize("other", ["train", None])
+def test_test_faces_beside_others_that_were_all_rejected_are_not_for_evaluation_only(
+    params: Params, other: str | None
+) -> None:
+    table = examined(NAMES, {3: "f3: cut off"}, splits=[other if i == 3 else "test" for i in range(60)])
+    message = "59 good faces leave none for train, val; the first of 1 rejected: f3: cut off"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        split_rows(table, params)
+
+
+def test_broken_test_faces_alone_are_refused(params: Params) -> None:
+    table = examined(["f0"], {0: "f0: cut off"}, splits=["test"])
+    with pytest.raises(ValueError, match=r"^0 good faces leave none for test; the first of 1 rejected: f0: cut off$"):
+        split_rows(table, params)
+
+
 def test_no_good_face_at_all_is_refused(params: Params) -> None:
     bad = dict.fromkeys(range(60), "x: broken")
     with pytest.raises(
         ValueError, match=r"^0 good faces leave none for test, train, val; the first of 60 rejected: x: broken$"
     ):
         split_rows(examined(NAMES, bad), params)
+
+
+def test_a_row_that_cannot_be_read_keeps_the_split_that_its_record_names(tmp_path: Path, params: Params) -> None:
+    records = pa.table({"face": ["ibug/1"], "where": ["ibug/1.pts"], "text": [""], "split": ["test"]})
+    (row,) = examine(records, str(tmp_path), params).to_pylist()
+    assert ("test", "ibug/1.pts: No such file or directory") == (row["split"], row["reason"])
 
 
 def test_records_become_rows_with_a_reason_where_something_is_wrong(tmp_path: Path, params: Params) -> None:
@@ -316,3 +350,8 @@ def test_a_partial_copy_a_complete_one_and_one_without_numbers_are_told_apart() 
     assert "partial copy of x: train 3 of 2" == told([("train", 3, 2)], "x")
     assert "complete copy of x: train 2, test 4" == told([("train", 2, 2), ("test", 4, 4)], "x")
     assert "x has no official number of faces to compare with" == told([], "x")
+
+
+def test_faces_are_counted_by_split_and_test_faces_alone_are_said_to_be_for_evaluation() -> None:
+    assert "2 train, 1 val, 1 test" == counted(["train", "test", "train", "val"])
+    assert "0 train, 0 val, 507 test: for evaluation only" == counted(["test"] * 507)

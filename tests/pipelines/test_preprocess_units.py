@@ -69,6 +69,14 @@ def test_shards_are_cut_by_row_number() -> None:
     ] == plan_shards({"train": 5, "val": 1, "test": 0}, 2)
 
 
+def test_of_test_faces_alone_there_are_test_shards_alone() -> None:
+    # By hand: 507 rows by 256 are 256 and 251.
+    assert [
+        {"split": "test", "first": 0, "last": 256, "name": "test-00000-of-00002.parquet"},
+        {"split": "test", "first": 256, "last": 507, "name": "test-00001-of-00002.parquet"},
+    ] == plan_shards({"train": 0, "val": 0, "test": 507}, 256)
+
+
 @given(counts=COUNTS, faces_per_shard=st.integers(1, 64))
 def test_every_row_is_in_exactly_one_shard(counts: dict[str, int], faces_per_shard: int) -> None:
     shards = plan_shards(counts, faces_per_shard)

@@ -74,13 +74,24 @@ def test_an_occluded_landmark_of_nan_is_refused_and_costs_no_other(tmp_path: Pat
     assert "test/2" == DATASET.parse(tmp_path, COFW29, good).face
 
 
-@pytest.mark.parametrize("variable", ["bboxesT", "phisT"])
-def test_a_missing_variable_is_named(tmp_path: Path, write_hdf5: Callable, variable: str) -> None:
-    variables = {"bboxesT": np.zeros((1, 4)), "phisT": np.zeros((1, 87))}
+@pytest.mark.parametrize(
+    ("variable", "found"), [("IsT", "bboxesT, phisT"), ("bboxesT", "IsT, phisT"), ("phisT", "IsT, bboxesT")]
+)
+def test_a_missing_variable_is_named(tmp_path: Path, write_hdf5: Callable, variable: str, found: str) -> None:
+    variables = {"IsT": [np.zeros((9, 9), np.uint8)], "bboxesT": np.zeros((1, 4)), "phisT": np.zeros((1, 87))}
     del variables[variable]
-    write_hdf5(tmp_path / TEST, IsT=[np.zeros((9, 9), np.uint8)], **variables)
-    with pytest.raises(ValueError, match="^" + re.escape(f"{TEST}: has no variable '{variable}'; found: IsT, ")):
-        DATASET.records(tmp_path, COFW29)
+    write_hdf5(tmp_path / TEST, **variables)
+    message = f"{TEST}: has no variable '{variable}'; found: {found}"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        list(DATASET.read(tmp_path))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_another_number_of_pictures_than_rows_is_refused(tmp_path: Path, write_cofw: Callable, count: int) -> None:
+    write_cofw(tmp_path / TEST, "T", FACES, pictures=[np.zeros((9, 9), np.uint8)] * count)
+    message = f"{TEST}:IsT: expected 2 pictures, got {count}"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        list(DATASET.read(tmp_path))
 
 
 @pytest.mark.parametrize(

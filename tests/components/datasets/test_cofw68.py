@@ -77,11 +77,22 @@ def test_points_without_cofws_pictures_are_refused_as_a_whole(tmp_path: Path) ->
         read(tmp_path)
 
 
-def test_a_number_beyond_the_pictures_is_refused_when_its_picture_is_read(root: Path) -> None:
-    write(root, 13)
-    (face,) = read(root)
-    with pytest.raises(ValueError, match=r"^COFW_test_color\.mat#IsT/13: unreadable image: IsT has 12 cells$"):
-        DATASET.picture(root, face.image)
+@pytest.mark.parametrize("number", [0, 13])
+def test_a_number_without_a_picture_is_refused_and_costs_no_other(root: Path, number: int) -> None:
+    write(root, number), write(root, 12)
+    records = {record.face.partition(":")[0]: record for record in DATASET.records(root, IBUG68)}
+    message = f"test_annotations/{number}_points.mat: no picture {number} in {CONTAINER}:IsT, which has 12"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        DATASET.parse(root, IBUG68, records[str(number)])
+    assert "12" == DATASET.parse(root, IBUG68, records["12"]).face
+
+
+def test_a_container_without_the_pictures_is_refused_as_a_whole(tmp_path: Path, write_hdf5: Callable) -> None:
+    write_hdf5(tmp_path / CONTAINER, bboxesT=np.zeros((12, 4)), phisT=np.zeros((12, 87)))
+    write(tmp_path, 1)
+    message = f"{CONTAINER}: has no variable 'IsT'; found: bboxesT, phisT"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        DATASET.records(tmp_path, IBUG68)
 
 
 @pytest.mark.parametrize(

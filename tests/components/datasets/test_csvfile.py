@@ -73,9 +73,26 @@ def test_two_faces_of_a_picture_are_told_apart_and_blank_lines_counted(read: Cal
     assert 1 == len({face.subject for face in faces})
 
 
-def test_numbers_that_are_not_finite_are_passed_on_for_ingest_to_refuse(read: Callable) -> None:
-    (face,) = read(PLAIN, "a.jpg,nan,2,3,4,5,6")
-    assert np.isnan(face.landmarks[0, 0])
+def test_a_hidden_landmark_may_be_without_a_position(read: Callable) -> None:
+    (face,) = read(f"{PLAIN},v0,v1,v2", "a.jpg,1,2,nan,nan,5,6,1,0,1")
+    np.testing.assert_array_equal([[1, 2], [np.nan, np.nan], [5, 6]], face.landmarks)
+    assert [True, False, True] == face.visible.tolist()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        # By hand: seen, yet nowhere, with a flag or without; one of two coordinates; infinite.
+        "nan,nan,1",
+        "nan,nan,",
+        "nan,4,0",
+        "inf,inf,0",
+    ],
+)
+def test_other_coordinates_that_are_not_finite_are_refused_with_the_line(read: Callable, fields: str) -> None:
+    message = "faces.csv:2: 1 landmarks are NaN or infinite, the first is number 1"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        read("image,x0,y0,x2,y2,x1,y1,v1", f"a.jpg,1,2,5,6,{fields}")
 
 
 def test_missing_columns_are_named(tmp_path: Path, read: Callable) -> None:
@@ -111,7 +128,7 @@ def test_an_unknown_split_is_refused(read: Callable) -> None:
         read(f"{PLAIN},split", "a.jpg,1,2,3,4,5,6,val")
 
 
-@pytest.mark.parametrize("box", ["1,2,3,", "1,2,3,x"])
+@pytest.mark.parametrize("box", ["1,2,3,", "1,2,3,x", "1,2,nan,4", "1,2,3,inf"])
 def test_a_box_that_is_not_four_numbers_is_refused(read: Callable, box: str) -> None:
     with pytest.raises(
         ValueError,

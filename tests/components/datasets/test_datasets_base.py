@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from components.datasets import DATASETS
-from components.datasets.base import to_landmarks
+from components.datasets.base import finite_box, to_landmarks
+from components.samples import Box
 
 
 def test_the_first_scheme_is_the_usual_one() -> None:
@@ -37,9 +38,28 @@ def test_numbers_are_taken_as_they_are() -> None:
 @pytest.mark.parametrize("bad", ["nan", "-inf"])
 def test_where_a_format_has_a_position_for_each_landmark_nan_is_refused(bad: str) -> None:
     rows = [[1, 2], ["3", bad], [bad, bad]]
-    assert 3 == len(to_landmarks(rows, "x:1", 3))
     with pytest.raises(ValueError, match=r"^x:1: 2 landmarks are NaN or infinite, the first is number 1$"):
-        to_landmarks(rows, "x:1", 3, finite=True)
+        to_landmarks(rows, "x:1", 3)
+
+
+def test_a_hidden_landmark_may_be_without_a_position_where_a_format_says_so() -> None:
+    landmarks = to_landmarks([[1, 2], ["nan", "nan"], [5, 6]], "x:1", 3, hidden=np.array([False, True, True]))
+    np.testing.assert_array_equal([[1, 2], [np.nan, np.nan], [5, 6]], landmarks)
+
+
+@pytest.mark.parametrize(
+    ("row", "hidden"), [(["nan", "nan"], False), (["nan", 2], True), ([1, "nan"], True), (["inf", "inf"], True)]
+)
+def test_half_a_position_an_infinite_one_and_none_of_a_visible_landmark_are_refused(row: list, hidden: bool) -> None:
+    with pytest.raises(ValueError, match=r"^x:1: 1 landmarks are NaN or infinite, the first is number 1$"):
+        to_landmarks([[1, 2], row], "x:1", 2, hidden=np.array([False, hidden]))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_box_with_an_edge_that_is_not_finite_is_refused(bad: float) -> None:
+    assert Box(1, 2, 3, 4) == finite_box(1, 2, 3, 4)
+    with pytest.raises(ValueError, match=r"^an edge is NaN or infinite$"):
+        finite_box(1, 2, bad, 4)
 
 
 @pytest.mark.parametrize("rows", [[], [[1, 2]], [[1, 2]] * 3])

@@ -84,6 +84,12 @@ def test_what_a_complete_copy_has_is_counted_by_splits_and_subsets_that_a_reader
         assert given - {None} <= set(dataset.complete)
 
 
+def test_a_split_that_is_known_before_a_record_is_read_is_that_of_its_face(case: tuple) -> None:
+    dataset, scheme, root = case
+    for record in dataset.records(root, scheme):
+        assert record.split in (None, dataset.parse(root, scheme, record).split)
+
+
 def test_records_and_faces_are_unique(case: tuple) -> None:
     dataset, scheme, root = case
     records = dataset.records(root, scheme)

@@ -145,6 +145,15 @@ def test_text_among_the_numbers_is_refused_with_file_and_line(
         read(tmp_path)
 
 
+@pytest.mark.parametrize("line", ["nan nan", "1.0 inf"])
+def test_a_landmark_that_is_not_finite_is_refused(tmp_path: Path, face: Callable, line: str) -> None:
+    path = face("afw/7_1")
+    path.write_text(path.read_text().replace("1.000 1.125", line))
+    message = "afw/7_1.pts: 1 landmarks are NaN or infinite, the first is number 0"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        read(tmp_path)
+
+
 def test_an_empty_file_is_refused(tmp_path: Path, face: Callable) -> None:
     face("afw/7_1").write_text("")
     with pytest.raises(ValueError, match=r"afw/7_1\.pts: expected 68 landmarks, got 0"):

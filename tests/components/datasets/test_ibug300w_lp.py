@@ -98,6 +98,12 @@ def test_a_picture_without_points_and_points_without_a_picture_are_refused_and_c
         (False, {"pts_2d": POINTS}, "AFW/AFW_7_1_0.mat: has no variable 'pt2d'; found: pts_2d"),
         (False, {"pt2d": POINTS}, "AFW/AFW_7_1_0.mat:pt2d: expected 2 x K, got (68, 2)"),
         (False, {"pt2d": POINTS[:67].T}, "AFW/AFW_7_1_0.mat: expected 68 landmarks, got 67"),
+        (
+            False,
+            {"pt2d": np.where(POINTS == 8, np.nan, POINTS).T},
+            # By hand: 8 is the y of number 3.
+            "AFW/AFW_7_1_0.mat: 1 landmarks are NaN or infinite, the first is number 3",
+        ),
         (True, {"pt2d": POINTS}, "landmarks/AFW/AFW_7_1_0_pts.mat: has no variable 'pts_2d'; found: pt2d"),
         (True, {"pts_2d": POINTS.T}, "landmarks/AFW/AFW_7_1_0_pts.mat:pts_2d: expected K x 2, got (2, 68)"),
     ],

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from components.datasets.matlab import picture_name, read_picture, read_variables
+from components.datasets.matlab import count_cells, picture_name, read_picture, read_variables
 
 MATRIX = np.arange(6.0).reshape(2, 3)
 
@@ -86,6 +86,29 @@ def test_pictures_in_cells_come_in_rows_and_columns_and_gray_ones_in_three_equal
     write_hdf5(tmp_path / "a.mat", IsT=[colour, colour[..., 0]])
     np.testing.assert_array_equal(colour, read_picture(tmp_path, picture_name("a.mat", "IsT", 1)))
     np.testing.assert_array_equal(colour[..., [0, 0, 0]], read_picture(tmp_path, "a.mat#IsT/2"))
+
+
+def test_cells_are_counted_whatever_lies_in_them_and_again_when_the_file_has_changed(
+    tmp_path: Path, write_hdf5: Callable
+) -> None:
+    write_hdf5(tmp_path / "a.mat", IsT=[MATRIX, "a text", MATRIX])
+    assert 3 == count_cells(tmp_path, "a.mat", "IsT")
+    write_hdf5(tmp_path / "a.mat", IsT=[MATRIX])
+    os.utime(tmp_path / "a.mat", ns=(1, 1))
+    assert 1 == count_cells(tmp_path, "a.mat", "IsT")
+
+
+def test_what_has_no_cells_to_count_is_refused_with_file_and_variable(tmp_path: Path, write_hdf5: Callable) -> None:
+    write_hdf5(tmp_path / "a.mat", m=MATRIX, IsT=[MATRIX])
+    with pytest.raises(ValueError, match=r"^a\.mat:m: expected a cell array$"):
+        count_cells(tmp_path, "a.mat", "m")
+    with pytest.raises(ValueError, match=r"^a\.mat: has no variable 'IsTr'; found: IsT, m$"):
+        count_cells(tmp_path, "a.mat", "IsTr")
+    with pytest.raises(ValueError, match=r"^b\.mat: No such file or directory$"):
+        count_cells(tmp_path, "b.mat", "IsT")
+    scipy.io.savemat(tmp_path / "a.mat", {"IsT": _cells([MATRIX])})  # MATLAB 5, whose pictures nobody reads
+    with pytest.raises(ValueError, match=r"^a\.mat: damaged, cut off or no \.mat file of version 7\.3: "):
+        count_cells(tmp_path, "a.mat", "IsT")
 
 
 @pytest.mark.parametrize(

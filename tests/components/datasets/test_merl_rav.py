@@ -52,10 +52,10 @@ def test_signs_say_who_is_hidden_and_one_is_subtracted_from_the_magnitude(tmp_pa
 
 
 def test_nan_in_a_file_is_no_landmark_hidden_by_the_face(tmp_path: Path, write: Callable) -> None:
-    write(("nan nan",))
-    (face,) = read(tmp_path)
-    assert np.isnan(face.landmarks[0]).all()
-    assert face.visible[0]  # which ingest refuses
+    write(("-1 -1", "nan nan"))
+    message = f"{LABELS}/image00019.pts: 1 landmarks are NaN or infinite, the first is number 1"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize(

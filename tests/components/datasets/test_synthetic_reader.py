@@ -69,6 +69,13 @@ def test_a_field_of_another_shape_is_refused_with_file_and_line(read: Callable, 
         read(json.dumps({**FACE, **changed}))
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None])
+def test_a_drawn_landmark_always_has_a_position(read: Callable, bad: float | None) -> None:
+    # NaN and Infinity as Python's json writes them.
+    with pytest.raises(ValueError, match=r"^three\.jsonl:1: 1 landmarks are NaN or infinite, the first is number 1$"):
+        read(json.dumps({**FACE, "landmarks": [[1, 2], [3, bad], [5, 6]]}))
+
+
 @pytest.mark.parametrize("line", ["[]", "3", "null", '"x"'])
 def test_json_that_is_no_object_is_refused_with_file_and_line(read: Callable, line: str) -> None:
     with pytest.raises(ValueError, match=r"^three\.jsonl:1: "):

@@ -104,7 +104,10 @@ def test_a_picture_that_is_absent_is_refused_with_the_line(read: Callable, line:
     ("old", "new", "message"),
     [
         ("0.125000", "abc", "expected two numbers for each of 98 landmarks"),
+        ("0.125000", "nan", "1 landmarks are NaN or infinite, the first is number 0"),
         ("10 20 110 140", "10 20 x 140", "the rectangle is not four numbers: 10 20 x 140"),
+        ("10 20 110 140", "nan 20 110 140", "the rectangle is not four numbers: nan 20 110 140"),
+        ("10 20 110 140", "10 20 inf 140", "the rectangle is not four numbers: 10 20 inf 140"),
         ("140 0 0", "140 0 2", "expected 6 attributes of 0 or 1, got 0 2 0 0 0 0"),
     ],
 )
