@@ -68,6 +68,8 @@ bench: .venv/.done  ## the data path against a plain loader
 	python -m benchmarks.data_path
 
 lock: .venv/.done  ## requirements.lock from pyproject.toml; uv.lock would write down where wheels were found
+	# uv would keep to the pin below, which no local wheel's name equals, and take the index's torch with all of CUDA.
+	sed -i '/^torch==/d' requirements.lock
 	UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" uv pip compile pyproject.toml --group dev --python-version 3.11 --quiet \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock > /dev/null
 	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock

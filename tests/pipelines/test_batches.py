@@ -133,6 +133,36 @@ def test_shards_are_read_in_their_order_without_what_training_does_not_need(tmp_
     assert equal(maker().make(1, crops), maker().make(1, loaded))
 
 
+class Counted:
+    """A table that lets single rows be looked at, and counts them; it cannot be copied or converted whole."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table, self.looked_at = table, {name: [] for name in table.column_names}
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def column(self, name: str) -> Counted.Column:
+        return Counted.Column(self, name)
+
+    class Column:
+        def __init__(self, counted: Counted, name: str) -> None:
+            self.values, self.rows = counted.table.column(name), counted.looked_at[name]
+
+        def __getitem__(self, row: int) -> pa.Scalar:
+            self.rows.append(row)
+            return self.values[row]
+
+
+def test_a_step_looks_at_its_own_rows_and_at_no_others(crops: pa.Table) -> None:
+    # Else a step would cost as much as the whole split is large, and fail above 2 GiB of pixels.
+    counted, made = Counted(crops), maker(batch_size=3, num_views=2)
+    assert equal(made.make(5, crops), made.make(5, counted))
+    rows = made.faces(5, NUM_FACES).tolist()
+    assert rows == counted.looked_at["crop_landmarks"]
+    assert sorted([0, *rows]) == sorted(counted.looked_at["pixels"])  # the first tells the side of all
+
+
 def test_a_split_without_shards_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no val shards$"):
         load_crops(tmp_path, "val")
