@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from pipelines.outputs import whole_file, whole_folder
+from pipelines.outputs import alone, in_turn, whole_file, whole_folder
 
 
 def fail(whole: AbstractContextManager[Path], write: Callable[[Path], object]) -> None:
@@ -73,3 +74,24 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, whole) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ValueError, match=r"^cannot write .*file/out: "), whole(tmp_path / "file" / "out"):
         pass
+
+
+def test_of_two_that_want_to_be_alone_the_second_is_told(tmp_path: Path) -> None:
+    with alone(tmp_path / "lock", "busy"), pytest.raises(ValueError, match="^busy$"), alone(tmp_path / "lock", "busy"):
+        pass
+
+
+def test_of_two_that_go_in_turn_the_second_waits(tmp_path: Path) -> None:
+    order = []
+
+    def second() -> None:
+        with in_turn(tmp_path / "lock"):
+            order.append("second")
+
+    other = threading.Thread(target=second)
+    with in_turn(tmp_path / "lock"):
+        other.start()
+        other.join(0.3)  # it would be through by now
+        order.append("first")
+    other.join()
+    assert ["first", "second"] == order
