@@ -77,7 +77,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, whole) -> None:
 
 
 def test_of_two_that_want_to_be_alone_the_second_is_told(tmp_path: Path) -> None:
-    with alone(tmp_path / "lock", "busy"), pytest.raises(ValueError, match="^busy$"), alone(tmp_path / "lock", "busy"):
+    with alone(tmp_path / "lock", "busy"), pytest.raises(ValueError, match=r"^busy$"), alone(tmp_path / "lock", "busy"):
         pass
 
 
