@@ -62,7 +62,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "codec": SHARP, "loss": {**CE, "siamese_weight": 1.0}, "train": {"epochs": EPOCHS * 2 // 5},
     },
     "hih floor, cross-entropy": {"codec": {**HIH, "bins": "floor", "sigma": 0.8}, "loss": CE},
-    "rounded, cross-entropy": {"codec": {"name": "rounded", "stride": 4, "sigma": 0.8}, "loss": CE},
 }  # fmt: skip
 
 READ_BY = {
