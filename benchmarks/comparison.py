@@ -64,6 +64,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "hih floor, cross-entropy": {"codec": {**HIH, "bins": "floor", "sigma": 0.8}, "loss": CE},
 }  # fmt: skip
 
+PAIRS = [
+    ("hih floor, MSE", "hih released, MSE"),
+    ("hih floor, MSE", "subpixel, MSE"),
+    ("hih floor, cross-entropy", "subpixel, cross-entropy"),
+    ("subpixel, cross-entropy", "subpixel, MSE"),
+    ("subpixel, MSE, Siamese, equal steps", "subpixel, MSE"),
+    ("subpixel, MSE, Siamese, equal time", "subpixel, MSE"),
+    ("subpixel, cross-entropy, Siamese, equal steps", "subpixel, cross-entropy"),
+    ("subpixel, cross-entropy, Siamese, equal time", "subpixel, cross-entropy"),
+]
 READ_BY = {
     "subpixel, MSE": sorted(DECODERS),
     "subpixel, cross-entropy": sorted(DECODERS),
@@ -149,6 +159,11 @@ def table(crops: Path, out: Path, against: str = "rounded, MSE") -> None:
             f"| {variant} | {each} | {with_interval(np.mean(errors, 0))} | "
             f"{with_interval(np.mean(errors, 0) - np.mean(base, 0))} | {apart:.2f}% | {seconds:.0f} s |"
         )
+    print("\n| difference, face by face | NME (95%) |\n| --- | --- |")
+    for one, other in PAIRS:
+        each = [np.mean([errors_of(np.load(folder_of(out, v, seed) / "predicted.npy"), faces) for seed in SEEDS], 0)
+                for v in (one, other)]  # fmt: skip
+        print(f"| {one} minus {other} | {with_interval(each[0] - each[1])} |")
     decoders(crops, out)
 
 
