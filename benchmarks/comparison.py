@@ -42,8 +42,8 @@ HIH = {"name": "hih", "stride": 4, "sigma": 1.5, "decimal": 8, "decimal_sigma": 
 MSE, CE = {"heatmap": "mse"}, {"heatmap": "cross_entropy"}
 EPOCHS = 50
 
-# What differs from the base. A step on two views and their consistency takes 2 times as long with MSE and 2.5 times with
-# cross-entropy, whose maps are read by a softmax first (benchmarks/siamese.py): "equal time" has so many epochs less.
+# What differs from the base. A step on two views and their consistency takes two to three times as long (benchmarks/siamese.py):
+# "equal time" has half the epochs with MSE, two fifths with cross-entropy, whose maps are read by a softmax first.
 VARIANTS: dict[str, dict[str, Any]] = {
     "rounded, MSE": {"codec": {"name": "rounded", "stride": 4, "sigma": 1.5}, "loss": MSE},
     "hih released, MSE": {"codec": {**HIH, "bins": "released"}, "loss": MSE},
