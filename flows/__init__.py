@@ -1,5 +1,5 @@
 """When things run, who is asked, what is retried."""
 
-from pipelines import environment
+from pipelines.runtime import environment
 
 environment.set_defaults()

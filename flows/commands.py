@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from prefect import get_run_logger
 
-from pipelines.environment import ROOT
+from pipelines.runtime.environment import ROOT
 
 # What the tools print for somebody who types their commands; a flow's reader has no use for it.
 NOISE = (

@@ -17,13 +17,13 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.commands import stream
 from flows.summary import Summary, markdown, show
-from pipelines.environment import ROOT, STATE
-from pipelines.outputs import alone, whole_file, whole_folder
+from pipelines.runtime.environment import ROOT, STATE
+from pipelines.runtime.outputs import alone, whole_file, whole_folder
 
 if TYPE_CHECKING:
     from pipelines.params import Params
-    from pipelines.promotion import Decision
-    from pipelines.register import Registered
+    from pipelines.registry.promotion import Decision
+    from pipelines.registry.register import Registered
 
 STAGES = ("ingest", "preprocess", "train", "evaluate")
 PARAMS = ROOT / "params.yaml"
@@ -43,8 +43,8 @@ def check(recipe: str | None, data: str | None) -> Params:
         ValueError: A key of the recipe is wrong, DATA is no dataset's folder, a folder cannot be written, or the tracking
             server does not answer.
     """
-    from pipelines import tracking
     from pipelines.params import load_params
+    from pipelines.registry import tracking
 
     params = load_params(recipe or PARAMS)
     if data and not (Path(data).is_dir() and any(Path(data).iterdir())):
@@ -97,7 +97,7 @@ def version_data() -> str:
     Raises:
         ValueError: There is no data.
     """
-    from pipelines.lineage import committed_data_version, data_version
+    from pipelines.registry.lineage import committed_data_version, data_version
 
     if not (ROOT / "data").is_dir() or not any((ROOT / "data").iterdir()):
         raise ValueError("data/ is empty: `make data` draws faces, `make retrain DATA=FOLDER` brings a dataset")
@@ -119,7 +119,7 @@ def run_stage(stage: str) -> None:
 @task(cache_policy=NO_CACHE)
 def register(params: Params) -> Registered:
     """Completes the MLflow run, and makes the model a version of the registered one."""
-    from pipelines.register import register as register_model
+    from pipelines.registry.register import register as register_model
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
     registered = register_model(params, made / "model", reports, made / "annotations" / "card.html")
@@ -132,7 +132,7 @@ def register(params: Params) -> Registered:
 @task(cache_policy=NO_CACHE)
 def promote(params: Params, registered: Registered) -> Decision:
     """Makes the version champion, if it is shown to be better on the same test faces."""
-    from pipelines.promotion import promote as promote_version
+    from pipelines.registry.promotion import promote as promote_version
 
     crops, errors = ROOT / "artifacts" / params.name / "crops", ROOT / "reports" / params.name / "errors.parquet"
     decision = promote_version(params, registered, crops, errors)
@@ -143,7 +143,7 @@ def promote(params: Params, registered: Registered) -> Decision:
 @task(cache_policy=NO_CACHE)
 def summarise(params: Params, version: str, registered: Registered, decision: Decision) -> Summary:
     """The numbers of this run, in a table and in an artifact of the flow run."""
-    from pipelines import tracking
+    from pipelines.registry import tracking
 
     client = tracking.connect()
     metrics = json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))

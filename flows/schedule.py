@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import typer
 
 from flows.servers import prefect_server
-from pipelines.environment import ROOT
+from pipelines.runtime.environment import ROOT
 
 
 def main(cron: str = "0 3 * * *", recipe: str | None = None, data: str | None = None, port: int = 4200) -> None:

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pipelines.environment import ROOT, RUNS, tracking_uri
+from pipelines.runtime.environment import ROOT, RUNS, tracking_uri
 
 HOST = "127.0.0.1"
 WAIT_S = 120

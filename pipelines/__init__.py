@@ -1,5 +1,5 @@
 """Where things run and what is kept. Importing this package sets the quiet, offline defaults of every tool."""
 
-from pipelines import environment
+from pipelines.runtime import environment
 
 environment.set_defaults()

@@ -20,9 +20,9 @@ import typer
 
 from components import synthetic
 from components.synthetic import DrawnFace, contact_sheet, draw_face
-from pipelines.command import run
-from pipelines.outputs import whole_file, whole_folder
-from pipelines.progress import Progress
+from pipelines.runtime.command import run
+from pipelines.runtime.outputs import whole_file, whole_folder
+from pipelines.runtime.progress import Progress
 
 SCHEME_NAMES = ("ibug68", "wflw98")
 JPEG_QUALITY = 95

@@ -1,4 +1,4 @@
-"""Evaluate: a model on the test faces, under a named protocol; or its stored predictions under every one that fits.
+"""Evaluate: a model on the test faces, under a named protocol.
 
 Reads the model's folder and the shards. Writes errors.parquet (a row per face), metrics.json, ced.csv, landmarks.csv and
 report.html. Test faces were never seen in training, nor in choosing the checkpoint. Figures that contradict each other
@@ -11,29 +11,27 @@ import csv
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pyarrow as pa
-import typer
 
+from components.images import decode_own
 from components.metrics import PROTOCOLS, Evidence, Protocol, audit, ced, summarise
+from components.model import LandmarkModel
 from components.schemes import Scheme
-from pipelines import command
-from pipelines.outputs import whole_file
-from pipelines.rescore import rescore
-from pipelines.tables import from_column, noted, write_table
-
-if TYPE_CHECKING:
-    from pipelines.params import Params
+from pipelines.pages.report import write_report
+from pipelines.params import Params, load_params
+from pipelines.runtime import command
+from pipelines.runtime.outputs import whole_file
+from pipelines.runtime.tables import from_column, noted, read_shards, write_table
+from pipelines.scoring.measure import measure
+from pipelines.scoring.predict import predict
 
 CED_POINTS = 200
 
 
 def pictures_of(faces: pa.Table) -> Callable[[str], tuple[np.ndarray, np.ndarray]]:
     """Face -> its stored crop (H, W, 3) uint8 RGB, and the affine (2, 3), image px -> crop px."""
-    from components.images import decode_own
-
     row = {face: i for i, face in enumerate(faces.column("face").to_pylist())}
     affines = from_column(faces, "affine", 2, 3)
     return lambda face: (decode_own(faces.column("pixels")[row[face]].as_buffer()), affines[row[face]])
@@ -97,15 +95,10 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     Raises:
         ValueError: Model or shards are missing, or the figures do not stand the audit.
     """
-    # Here, not above: seconds to import, and rescoring needs none of them.
-    from components.model import LandmarkModel
-    from pipelines.report import write_report
-    from pipelines.scoring import load_faces, measure, predict
-
     protocol = PROTOCOLS[params.evaluate.protocol]
     scheme = LandmarkModel.load(model).config.scheme
     training = json.loads((model / "training.json").read_text(encoding="utf-8"))
-    faces = load_faces(crops, "test")
+    faces = read_shards(crops, "test")
     everything = measure(predict(model, faces, "evaluate"), scheme, protocol)
     errors = measured_faces(everything, protocol)
     metrics, curve = audited(errors, scheme, protocol)
@@ -141,27 +134,9 @@ def write_curves(metrics: dict, curve: tuple[np.ndarray, np.ndarray], out: Path)
     write_csv(out / "landmarks.csv", ("landmark", "nme"), known)
 
 
-def main(
-    model: Annotated[Path | None, typer.Argument()] = None,
-    crops: Annotated[Path | None, typer.Argument()] = None,
-    out: Annotated[Path | None, typer.Argument()] = None,
-    params: Path = Path("params.yaml"),
-    rescored: Annotated[Path | None, typer.Option("--rescore", metavar="ERRORS")] = None,
-    folder: Annotated[Path | None, typer.Option("--out", metavar="FOLDER")] = None,
-) -> None:
-    """Measures MODEL on the test faces in CROPS; writes numbers, curves and report to OUT.
-
-    With --rescore and an errors.parquet that this wrote: measures its predictions under every protocol that fits, into
-    rescored.csv, .json and .md in FOLDER (beside the file, if not given). Takes seconds and no model.
-    """
-    if rescored and not (model or crops or out):
-        rescore(rescored, folder or rescored.parent)
-    elif model and crops and out and not (rescored or folder):
-        from pipelines.params import load_params
-
-        evaluate(model, crops, load_params(params), out)
-    else:
-        raise ValueError("give MODEL CROPS OUT, or --rescore ERRORS [--out FOLDER], and not both")
+def main(model: Path, crops: Path, out: Path, params: Path = Path("params.yaml")) -> None:
+    """Measures MODEL on the test faces in CROPS; writes numbers, curves and report to OUT."""
+    evaluate(model, crops, load_params(params), out)
 
 
 if __name__ == "__main__":

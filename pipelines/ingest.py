@@ -20,12 +20,12 @@ from components.datasets import DATASETS, Record
 from components.metrics import PROTOCOLS
 from components.samples import Annotation, Box
 from components.schemes import SCHEMES, Scheme
-from pipelines import cluster, command
-from pipelines.card import write_card
-from pipelines.outputs import whole_folder
+from pipelines.pages.card import write_card
 from pipelines.params import Params, load_params
-from pipelines.progress import Progress
-from pipelines.tables import ANNOTATIONS, face_fields, write_table
+from pipelines.runtime import cluster, command
+from pipelines.runtime.outputs import whole_folder
+from pipelines.runtime.progress import Progress
+from pipelines.runtime.tables import ANNOTATIONS, face_fields, write_table
 
 REJECTED, CARD = "rejected.parquet", "card.html"
 SPLITS = ("train", "val", "test")

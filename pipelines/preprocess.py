@@ -19,11 +19,11 @@ from components import images
 from components.crops import crop_face
 from components.datasets import DATASETS
 from components.samples import Box
-from pipelines import cluster, command
-from pipelines.outputs import whole_folder
 from pipelines.params import Params, load_params
-from pipelines.progress import Progress
-from pipelines.tables import ANNOTATIONS, face_fields, from_column, optional_boxes, read_table, to_column
+from pipelines.runtime import cluster, command
+from pipelines.runtime.outputs import whole_folder
+from pipelines.runtime.progress import Progress
+from pipelines.runtime.tables import ANNOTATIONS, face_fields, from_column, optional_boxes, read_table, to_column
 
 SPLITS = ("train", "val", "test")
 

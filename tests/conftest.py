@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-import pipelines
+from pipelines.runtime import environment
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ["components", "pipelines", "flows", "recipes"]
+CODE = ["components", "pipelines", "flows", "studies", "recipes"]
 FILES = ["dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "requirements.lock", ".dvc/config", ".dvc/.gitignore"]
 
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50)
@@ -45,7 +45,7 @@ class Project:
 
     def environment(self, **extra: str) -> dict[str, str]:
         """The user's environment, without what this project's own defaults have put into ours."""
-        kept = {name: value for name, value in os.environ.items() if name not in pipelines.environment.names()}
+        kept = {name: value for name, value in os.environ.items() if name not in environment.names()}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return {**kept, "PATH": path, "PYTHONPATH": str(self.root), **extra}
 
@@ -85,7 +85,7 @@ def make_project(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
     """One Ray for all tests that need one in this process."""
-    from pipelines import cluster
+    from pipelines.runtime import cluster
 
     with cluster.connected(training_workers=2):
         yield

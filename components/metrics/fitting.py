@@ -57,7 +57,7 @@ def check_protocol(name: str, dataset: str, scheme: str, box: str) -> None:
     if stranger(protocol, dataset, scheme):
         reason = f"is {stranger(protocol, dataset, scheme)}, not {dataset}'s {scheme}"
     elif more_than_landmarks(protocol):
-        reason = f"{more_than_landmarks(protocol)} and serves rescoring only (evaluate --rescore)"
+        reason = f"{more_than_landmarks(protocol)} and serves rescoring only (`pipelines.rescore`)"
     elif protocol.box != box:
         reason = f"takes another box than preprocess.box {box!r}"
     else:

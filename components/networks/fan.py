@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from components.networks.heads import Head, build_head
+from components.networks.layers import StackedNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +128,8 @@ class FanModule(nn.Module):
         return x + self.merge_features(feature) + self.merge_heatmap(heatmap), heatmap
 
 
-class FanNet(nn.Module):
-    """(N, 3, H, W) -> heatmap (N, S, K, H/4, W/4) and, with a head, its output."""
+class FanNet(StackedNet):
+    """The module of a configuration."""
 
     def __init__(self, config: Fan, num_landmarks: int, side: int, head: Head | None) -> None:
         super().__init__()
@@ -147,14 +148,3 @@ class FanNet(nn.Module):
         )
         # It reads the last module's feature: FAN has no fusion after it, as HIH's hourglass has.
         self.decimal = build_head(head, features, config.decimal_features, num_landmarks, side) if head else None
-
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        x = self.stem(x)
-        heatmaps = []
-        for stack in self.stacks:
-            x, heatmap = stack(x)
-            heatmaps.append(heatmap)
-        outputs = {"heatmap": torch.stack(heatmaps, 1)}
-        if self.decimal is not None:
-            outputs[self.decimal.output] = self.decimal(x)
-        return outputs

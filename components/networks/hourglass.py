@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from components.networks.heads import Head, build_head
-from components.networks.layers import conv_bn
+from components.networks.layers import StackedNet, conv_bn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +110,8 @@ class Stack(nn.Module):
         return x + self.merge_features(feature) + self.merge_heatmap(heatmap), heatmap
 
 
-class HourglassNet(nn.Module):
-    """(N, 3, H, W) -> heatmap (N, S, K, H/4, W/4) and, with a head, its output."""
+class HourglassNet(StackedNet):
+    """The module of a configuration."""
 
     def __init__(self, config: Hourglass, num_landmarks: int, side: int, head: Head | None) -> None:
         super().__init__()
@@ -134,14 +134,3 @@ class HourglassNet(nn.Module):
             last = self.stacks[-1]
             last.merge_features.requires_grad_(False)
             last.merge_heatmap.requires_grad_(False)
-
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        x = self.stem(x)
-        heatmaps = []
-        for stack in self.stacks:
-            x, heatmap = stack(x)
-            heatmaps.append(heatmap)
-        outputs = {"heatmap": torch.stack(heatmaps, 1)}
-        if self.decimal is not None:
-            outputs[self.decimal.output] = self.decimal(x)
-        return outputs

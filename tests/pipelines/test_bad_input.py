@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import tracking
 from pipelines.params import load_params
+from pipelines.registry import tracking
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 

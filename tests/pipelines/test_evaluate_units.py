@@ -10,8 +10,8 @@ import pytest
 from components.metrics import PROTOCOLS
 from components.schemes import IBUG68
 from pipelines.evaluate import audited, measured_faces, write_curves
-from pipelines.scoring import measure
-from pipelines.tables import note_of, noted, to_column, write_table
+from pipelines.runtime.tables import note_of, noted, to_column, write_table
+from pipelines.scoring.measure import measure
 
 K = IBUG68.num_landmarks
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from pipelines.lineage import CODE
+from pipelines.registry.lineage import CODE
 
 ROOT = Path(__file__).parents[2]
 

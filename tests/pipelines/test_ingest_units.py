@@ -15,7 +15,6 @@ from components.datasets import DATASETS
 from components.images import encode_jpeg
 from components.samples import Annotation, Box
 from components.schemes import IBUG68
-from pipelines.environment import ROOT
 from pipelines.ingest import (
     annotation_schema,
     assign_splits,
@@ -28,6 +27,7 @@ from pipelines.ingest import (
     told,
 )
 from pipelines.params import Params, load_params
+from pipelines.runtime.environment import ROOT
 
 SUBJECTS = st.lists(st.sampled_from([f"person{i}" for i in range(30)]), min_size=1, max_size=60)
 

@@ -12,8 +12,8 @@ import yaml
 from components.codecs import Subpixel
 from components.metrics import PROTOCOLS
 from components.networks import UNet
-from pipelines.environment import ROOT
 from pipelines.params import Params, load_params
+from pipelines.runtime.environment import ROOT
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 
@@ -136,7 +136,7 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ),
         (
             {"evaluate.protocol": "wflw_hih_square", "dataset.scheme": "wflw98"},
-            "protocol 'wflw_hih_square' measures in its authors' crop and serves rescoring only (evaluate --rescore); those "
+            "protocol 'wflw_hih_square' measures in its authors' crop and serves rescoring only (`pipelines.rescore`); those "
             "that fit: box_size, inter_ocular, inter_pupil, wflw",
         ),
         ({"train.batch_size": 33}, "train.batch_size 33 does not divide by 2 workers"),

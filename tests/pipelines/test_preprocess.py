@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import ray
 
-from pipelines.batches import BatchMaker, load_crops, local_batches, ray_batches
 from pipelines.params import load_params
+from pipelines.training.batches import BatchMaker, load_crops, local_batches, ray_batches
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 PREPROCESS = """
 import sys, ray
 from pathlib import Path
-from pipelines import cluster
+from pipelines.runtime import cluster
 from pipelines.params import load_params
 from pipelines.preprocess import preprocess
 ray.init(num_cpus=int(sys.argv[1]), include_dashboard=False, log_to_driver=False, object_store_memory=10**8)

@@ -17,10 +17,10 @@ from components.crops import crop_affine
 from components.geometry import apply, invert
 from components.images import decode_own
 from components.samples import Box
-from pipelines.environment import ROOT
 from pipelines.params import Params, load_params
 from pipelines.preprocess import plan_shards, write_shard
-from pipelines.tables import face_fields
+from pipelines.runtime.environment import ROOT
+from pipelines.runtime.tables import face_fields
 
 COUNTS = st.fixed_dictionaries({"train": st.integers(0, 200), "val": st.integers(0, 40), "test": st.integers(0, 40)})
 

@@ -12,12 +12,12 @@ import torch
 
 from components import images
 from components.schemes import SCHEMES
-from pipelines.batches import local_batches
-from pipelines.environment import ROOT
-from pipelines.loop import Plan, fit
 from pipelines.params import Params, load_params
-from pipelines.tables import to_column
-from pipelines.train import batch_maker, validation_batches
+from pipelines.runtime.environment import ROOT
+from pipelines.runtime.tables import to_column
+from pipelines.training.batches import local_batches
+from pipelines.training.loop import Plan, fit
+from pipelines.training.workers import batch_maker, validation_batches
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 # What the papers' experiments are: three sizes on three datasets, and one size on five.

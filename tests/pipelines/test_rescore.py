@@ -18,10 +18,10 @@ from rich.console import Console
 
 from components.metrics import PROTOCOLS
 from components.schemes import SCHEMES
-from pipelines.environment import ROOT
 from pipelines.rescore import load_predictions, rescore, rescore_faces
-from pipelines.scoretable import grouped, markdown, rows_of, terminal_table
-from pipelines.tables import noted, optional_boxes, to_column, write_table
+from pipelines.runtime.environment import ROOT
+from pipelines.runtime.tables import noted, optional_boxes, to_column, write_table
+from pipelines.scoring.table import grouped, markdown, rows_of, terminal_table
 
 SUBSETS = [["common"], ["challenge"], ["private"]]
 
@@ -235,12 +235,12 @@ def test_no_faces_are_refused(tmp_path: Path) -> None:
 
 
 def command(*words: str, code: str = "") -> subprocess.CompletedProcess[str]:
-    call = ["-c", code, *words] if code else ["-m", "pipelines.evaluate", *words]
+    call = ["-c", code, *words] if code else ["-m", "pipelines.rescore", *words]
     return subprocess.run([sys.executable, *call], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_the_command_writes_beside_the_file_and_prints_the_table(errors: Path) -> None:
-    done = command("--rescore", str(errors))
+    done = command(str(errors))
     assert (0, "") == (done.returncode, done.stderr)
     assert {"errors.parquet", "rescored.csv", "rescored.json", "rescored.md"} == {
         f.name for f in errors.parent.iterdir()
@@ -249,16 +249,13 @@ def test_the_command_writes_beside_the_file_and_prints_the_table(errors: Path) -
     assert "left out: cofw68: for dataset cofw68" in done.stdout
 
 
-@pytest.mark.parametrize("words", [(), ("model",), ("model", "crops"), ("a", "b", "c", "--rescore", "d"), ("a", "b", "c", "--out", "d")])  # fmt: skip
-def test_half_a_command_is_told_what_is_missing(words: tuple[str, ...]) -> None:
-    done = command(*words)
-    assert (1, "evaluate: give MODEL CROPS OUT, or --rescore ERRORS [--out FOLDER], and not both\n") == (
-        done.returncode,
-        done.stderr,
-    )
+def test_a_command_without_a_file_is_told_so() -> None:
+    done = command()
+    assert 2 == done.returncode
+    assert "Missing argument 'ERRORS'" in done.stderr
 
 
 def test_rescoring_takes_neither_torch_nor_ray(errors: Path) -> None:
-    code = "import sys; from pathlib import Path; from pipelines import evaluate; evaluate.main(rescored=Path(sys.argv[1])); "
+    code = "import sys; from pathlib import Path; from pipelines import rescore; rescore.main(Path(sys.argv[1])); "
     code += "print({'torch', 'ray', 'mlflow', 'matplotlib'} & set(sys.modules))"
     assert "set()" == command(str(errors), code=code).stdout.splitlines()[-1]

@@ -55,18 +55,18 @@ def test_a_training_takes_a_protocol_in_px_that_knows_the_landmarks_alone(name: 
         (
             "wflw_hih_square",
             ("wflw", "wflw98", "landmarks"),
-            f"'wflw_hih_square' measures in its authors' crop and serves rescoring only (evaluate --rescore); those that fit: {OF_98}",
+            f"'wflw_hih_square' measures in its authors' crop and serves rescoring only (`pipelines.rescore`); those that fit: {OF_98}",
         ),
         (
             "aflw19_box",
             ("aflw19", "aflw19", "annotated"),
-            "'aflw19_box' divides by the dataset's own boxes and serves rescoring only (evaluate --rescore); those that "
+            "'aflw19_box' divides by the dataset's own boxes and serves rescoring only (`pipelines.rescore`); those that "
             f"fit: {ANNOTATED}",
         ),
         (
             "merl_rav_luvli",
             ("merl_rav", "ibug68", "landmarks"),
-            "'merl_rav_luvli' counts unlabelled landmarks as without error and serves rescoring only (evaluate --rescore); "
+            "'merl_rav_luvli' counts unlabelled landmarks as without error and serves rescoring only (`pipelines.rescore`); "
             f"those that fit: {OF_68}",
         ),
         (

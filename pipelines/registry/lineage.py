@@ -1,0 +1,80 @@
+"""Where a result comes from: the key of a training, the version of the data, the commit of the code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from pipelines.params import Params
+from pipelines.runtime.environment import ROOT
+
+# The code that decides a training's result.
+CODE = [
+    *(f"components/{name}.py" for name in ("augment", "geometry", "images", "model", "samples", "schemes")),
+    *(f"components/{name}/*.py" for name in ("codecs", "losses", "metrics", "networks")),
+    *(
+        f"pipelines/{name}.py"
+        for name in (
+            "params",
+            "runtime/tables",
+            "train",
+            "training/batches",
+            "training/loop",
+            "training/temperature",
+            "training/workers",
+        )
+    ),
+]
+LOCK = "requirements.lock"
+
+
+def hash_files(paths: Iterable[Path], root: Path) -> str:
+    """SHA-256 of the files' names below `root` and of their bytes, whatever the order they come in."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def training_key(params: Params, crops: Path) -> str:
+    """16 hexadecimal digits of everything that decides a training's result: params, data, code, lock."""
+    parts = {
+        "params": params.model_dump(include={"augment", "codec", "network", "loss", "train", "evaluate"}),
+        "model": params.model().to_dict(),
+        "crops": hash_files(crops.glob("*.parquet"), crops),
+        "code": hash_files([path for pattern in CODE for path in ROOT.glob(pattern)], ROOT),
+        "lock": hashlib.sha256((ROOT / LOCK).read_bytes()).hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def data_version(pointer: Path = ROOT / "data.dvc") -> str:
+    """The hash that DVC gave the whole data folder, or "none" before the first `dvc add`."""
+    if not pointer.exists():
+        return "none"
+    return yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"]
+
+
+def committed_data_version() -> str | None:
+    """The same, of the last commit; None where that has none."""
+    shown = _git("show", "HEAD:data.dvc")
+    return yaml.safe_load(shown)["outs"][0]["md5"] if shown else None
+
+
+def git_commit() -> str:
+    """The commit that is checked out, with "+changes" where files differ from it; "none" outside git."""
+    commit = _git("rev-parse", "HEAD")
+    if not commit:
+        return "none"
+    return commit + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""

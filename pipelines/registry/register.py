@@ -1,0 +1,98 @@
+"""Register: a trained and evaluated model -> its MLflow run, complete, and a version of the registered model.
+
+Changes a registry, so it is no stage of DVC's, but a task of the flow. Idempotent: a training becomes one version, however
+often this runs. A model that came out of the DVC cache, and was never trained here, gets a run of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.model import LandmarkModel
+from pipelines.params import Params
+from pipelines.registry import tracking
+from pipelines.registry.lineage import LOCK, data_version, git_commit
+from pipelines.runtime.environment import ROOT
+
+# Beside the report: a scheduled run is ahead of any commit, so it keeps what it ran with.
+PROVENANCE = ["dvc.lock", "data.dvc", "params.yaml", LOCK]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version of a registered model, and where its numbers are."""
+
+    model: str
+    version: str
+    run: str
+    key: str
+    new: bool
+
+
+def registered_name(params: Params) -> str:
+    """The registered model of a recipe."""
+    return f"heatmark-{params.name}"
+
+
+def register(params: Params, model: Path, reports: Path, card: Path) -> Registered:
+    """Completes the run and registers the model.
+
+    Args:
+        params: That everything was made with.
+        model: Folder of the saved model.
+        reports: Folder of the evaluation's files.
+        card: The dataset card.
+
+    Raises:
+        ValueError: The evaluation is of another training, or the tracking server is away.
+    """
+    metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
+    key = json.loads((model / "training.json").read_text(encoding="utf-8"))["key"]
+    if metrics["training"] != key:
+        raise ValueError(f"{reports} is of training {metrics['training']}, {model} of {key}: run `dvc repro`")
+    client = tracking.connect()
+    run = tracking.Run(client, key, params.name)
+    registry = tracking.Registry(client, registered_name(params))
+    tags = lineage_tags(metrics, key, run.id)
+    run.log_params(params.model_dump())
+    run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
+    for path in sorted(reports.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            run.log_file(path, "evaluation")
+    version = registry.version_of(key)
+    new = version is None
+    if version is None:
+        # Once: a later call measures the same training again, but did not train it from today's data and commit.
+        run.set_tags(tags)
+        for path in (card, *(ROOT / name for name in PROVENANCE)):
+            run.log_file(path, "provenance")
+        num_landmarks = LandmarkModel.load(model).config.scheme.num_landmarks
+        model_id, source = tracking.log_model(run, model, num_landmarks)
+        version = registry.add(source, run, tags, model_id)
+        registry.point("challenger", version)
+    else:
+        registry.tag(version, {name: tags[name] for name in ("protocol", "test_nme", "test_faces")})
+    return Registered(registry.name, version, run.id, key, new)
+
+
+def lineage_tags(metrics: dict, key: str, run: str) -> dict[str, str]:
+    """What leads from a version back to all that made it."""
+    return {
+        tracking.KEY_TAG: key,
+        "run_id": run,
+        "data_version": data_version(),
+        "git_commit": git_commit(),
+        "lock": _file_hash(LOCK),
+        "dvc_lock": _file_hash("dvc.lock"),
+        "protocol": f"{metrics['protocol']['name']}:{metrics['protocol']['hash']}",
+        "test_nme": f"{metrics['nme']:.6f}",
+        "test_faces": str(metrics["num_faces"]),
+    }
+
+
+def _file_hash(name: str) -> str:
+    path = ROOT / name
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else "none"

@@ -1,0 +1,230 @@
+"""The only file that knows MLflow, but for the code that is logged with a model."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import mlflow
+import numpy as np
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.exceptions import MlflowException
+
+from pipelines.runtime.environment import ROOT, RUNS, tracking_uri
+from pipelines.runtime.outputs import in_turn
+
+EXPERIMENT = "heatmark"
+KEY_TAG = "heatmark.key"
+WAIT_S = 10
+# What `components` imports to predict.
+MODEL_NEEDS = {"mlflow", "numpy", "opencv-python", "pillow", "safetensors", "scipy", "torch"}
+for _noisy in ("mlflow", "alembic"):  # they tell of every table they create
+    logging.getLogger(_noisy).setLevel(logging.WARNING)
+
+
+def connect() -> MlflowClient:
+    """A client of the tracking store, which is there and has our experiment.
+
+    Raises:
+        ValueError: The server does not answer within 10 seconds; says how to go on without one.
+    """
+    uri = tracking_uri()
+    if urlsplit(uri).scheme in ("http", "https"):
+        _ask(uri)
+    RUNS.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(uri)
+    # The first one to come makes the database's tables; two at once would fall over each other.
+    with in_turn(RUNS / "mlflow.lock"):
+        client = MlflowClient(uri)
+        if client.get_experiment_by_name(EXPERIMENT) is None:
+            local = urlsplit(uri).scheme.startswith("sqlite")
+            client.create_experiment(EXPERIMENT, artifact_location=(RUNS / "mlartifacts").as_uri() if local else None)
+    return client
+
+
+def _ask(uri: str) -> None:
+    shown = uri.replace(urlsplit(uri).netloc, urlsplit(uri).netloc.rpartition("@")[2])  # without a password
+    try:
+        requests.get(f"{uri.rstrip('/')}/health", timeout=WAIT_S).raise_for_status()
+    except requests.RequestException as error:
+        raise ValueError(
+            f"the MLflow server {shown} does not answer ({type(error).__name__}): start it, or unset MLFLOW_TRACKING_URI "
+            f"to track in {RUNS.name}/mlflow.db"
+        ) from error
+
+
+class Run:
+    """One training's run, opened by the driver; opened again by any later driver with the same key.
+
+    Args:
+        client: Of `connect`.
+        key: Of the training.
+        name: Of the recipe.
+    """
+
+    def __init__(self, client: MlflowClient, key: str, name: str) -> None:
+        self.client = client
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        assert experiment is not None
+        found = client.search_runs([experiment.experiment_id], f"tags.`{KEY_TAG}` = '{key}'", max_results=1)
+        if found:
+            self.id = found[0].info.run_id
+            self.new = False
+        else:
+            tags = {KEY_TAG: key, "heatmark.recipe": name, "mlflow.source.name": "heatmark"}
+            self.id = client.create_run(experiment.experiment_id, tags=tags, run_name=f"{name}-{key[:6]}").info.run_id
+            self.new = True
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Shown as running within the block; as finished after it, or as failed if it raises."""
+        self.client.update_run(self.id, RunStatus.to_string(RunStatus.RUNNING))
+        try:
+            yield
+        except BaseException:
+            self.client.set_terminated(self.id, RunStatus.to_string(RunStatus.FAILED))
+            raise
+        self.client.set_terminated(self.id, RunStatus.to_string(RunStatus.FINISHED))
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        """Nested parameters, by their dotted names; those that are there already stay."""
+        known = self.client.get_run(self.id).data.params
+        flat = {name: str(value) for name, value in flatten(params) if name not in known}
+        self.client.log_batch(self.id, params=[Param(name, value[:6000]) for name, value in flat.items()])
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        self.client.log_batch(self.id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        now = mlflow.utils.time.get_current_time_millis()
+        self.client.log_batch(self.id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()])
+
+    def log_point(self, metrics: Mapping[str, float], step: int) -> None:
+        """Logs a point of the curves once: a resumed training repeats steps, its curves do not."""
+        self.log_metrics({name: value for name, value in metrics.items() if step > self._last_step(name)}, step)
+
+    def _last_step(self, name: str) -> int:
+        return max((metric.step for metric in self.client.get_metric_history(self.id, name)), default=-1)
+
+    def metric(self, name: str) -> float | None:
+        return self.client.get_run(self.id).data.metrics.get(name)
+
+    def log_file(self, path: Path, folder: str | None = None) -> None:
+        self.client.log_artifact(self.id, str(path), folder)
+
+
+def fetch(client: MlflowClient, run: str, name: str, to: Path) -> Path | None:
+    """A run's artifact as a local file; None where run or artifact are gone."""
+    try:
+        return Path(client.download_artifacts(run, name, str(to)))
+    except (MlflowException, OSError):
+        return None
+
+
+def flatten(fields: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Nested mappings -> pairs of a dotted name and a value; lists as JSON."""
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", json.dumps(value) if isinstance(value, list) else value
+
+
+def log_model(run: Run, folder: Path, num_landmarks: int) -> tuple[str, str]:
+    """Logs a saved model with the code that loads it, into the run; returns the model's id and its URI.
+
+    Safetensors and JSON as artifacts, our own packages as code, exact versions from the lock as requirements.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    inputs = [
+        TensorSpec(np.dtype("uint8"), (-1, -1, -1, 3), "images"),
+        TensorSpec(np.dtype("float32"), (-1, 4), "boxes"),
+    ]
+    outputs = [TensorSpec(np.dtype("float32"), (-1, num_landmarks, 2))]
+    with mlflow.start_run(run_id=run.id):
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(ROOT / "pipelines" / "registry" / "logged_model.py"),
+            artifacts={"model": str(folder)},
+            code_paths=[str(ROOT / "components")],
+            signature=ModelSignature(Schema(inputs), Schema(outputs)),
+            input_example={
+                "images": np.zeros((1, 64, 64, 3), np.uint8),
+                "boxes": np.array([[8, 8, 56, 56]], np.float32),
+            },
+            pip_requirements=[line for line in locked() if line.partition("==")[0] in MODEL_NEEDS],
+        )
+    return info.model_id, info.model_uri
+
+
+def locked() -> list[str]:
+    """The lines of the lock."""
+    return (ROOT / "requirements.lock").read_text(encoding="utf-8").split()
+
+
+class Registry:
+    """The registered model of one recipe: its versions and their aliases.
+
+    Args:
+        client: Of `connect`.
+        name: Of the registered model.
+    """
+
+    def __init__(self, client: MlflowClient, name: str) -> None:
+        self.client, self.name = client, name
+        try:
+            client.get_registered_model(name)
+        except MlflowException:
+            client.create_registered_model(name)
+
+    def version_of(self, key: str) -> str | None:
+        """The version that a training became, or None."""
+        found = self.client.search_model_versions(f"name = '{self.name}' and tags.`{KEY_TAG}` = '{key}'")
+        return max((str(version.version) for version in found), key=int, default=None)
+
+    def add(self, source: str, run: Run, tags: Mapping[str, str], model_id: str) -> str:
+        """Registers a logged model; the tags come with it, so that no version is ever without."""
+        version = self.client.create_model_version(self.name, source, run.id, tags=dict(tags), model_id=model_id)
+        return str(version.version)
+
+    def tag(self, version: str, tags: Mapping[str, str]) -> None:
+        for name, value in tags.items():
+            self.client.set_model_version_tag(self.name, version, name, value)
+
+    def tags(self, version: str) -> dict[str, str]:
+        return dict(self.client.get_model_version(self.name, version).tags)
+
+    def aliases(self) -> dict[str, str]:
+        """Alias -> version."""
+        return {alias: str(version) for alias, version in self.client.get_registered_model(self.name).aliases.items()}
+
+    def point(self, alias: str, version: str) -> None:
+        self.client.set_registered_model_alias(self.name, alias, version)
+
+    def unpoint(self, alias: str) -> None:
+        if alias in self.aliases():
+            self.client.delete_registered_model_alias(self.name, alias)
+
+    def model_folder(self, version: str, to: Path) -> Path:
+        """Fetches a version's saved model.
+
+        Raises:
+            ValueError: Its files are gone.
+        """
+        source = f"models:/{self.name}/{version}"
+        try:
+            fetched = mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(to))
+        except (MlflowException, OSError) as error:
+            raise ValueError(f"{self.name} version {version} cannot be fetched: {error}") from error
+        found = sorted(Path(fetched).glob("artifacts/**/model.json"))
+        if not found:
+            raise ValueError(f"{self.name} version {version} holds no model")
+        return found[0].parent

@@ -1,0 +1,89 @@
+"""The Arrow form of faces: fixed-size lists, which plain pyarrow and pandas read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.runtime.outputs import whole_file
+
+# What ingest leaves for preprocess.
+ANNOTATIONS = "annotations.parquet"
+
+Fields = list[tuple[str, pa.DataType]]
+
+# Of a table's schema: what its rows have in common, as JSON.
+NOTE = b"heatmark"
+
+
+def face_fields(num_landmarks: int) -> Fields:
+    """Who a face is and where its landmarks are; the columns that every table of faces has."""
+    return [
+        ("face", pa.string()),
+        ("image", pa.string()),
+        ("subject", pa.string()),
+        ("subsets", pa.list_(pa.string())),
+        ("landmarks", pa.list_(pa.float32(), 2 * num_landmarks)),
+    ]
+
+
+def to_column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """(N, ...) -> one fixed-size list per row, of the given type; row-major."""
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1), kind.value_type)
+    return pa.FixedSizeListArray.from_arrays(flat, type=kind)
+
+
+def from_column(table: pa.Table, name: str, *shape: int) -> np.ndarray:
+    """A fixed-size list column -> (N, *shape); a copy."""
+    flat = table.column(name).combine_chunks().flatten()
+    return flat.to_numpy(zero_copy_only=False).reshape(len(table), *shape).copy()
+
+
+def optional_boxes(table: pa.Table, name: str) -> np.ndarray:
+    """A column of lists of four numbers, or nulls -> (N, 4) float32, NaN where null."""
+    rows = table.column(name).to_pylist()
+    return np.array([[np.nan] * 4 if row is None else row for row in rows], np.float32).reshape(-1, 4)
+
+
+def noted(table: pa.Table, **facts: object) -> pa.Table:
+    """The table with facts noted in its schema, as Parquet keeps it."""
+    return table.replace_schema_metadata({NOTE: json.dumps(facts, sort_keys=True)})
+
+
+def note_of(table: pa.Table) -> dict:
+    """What is noted in a table's schema; nothing, if nothing is."""
+    return json.loads((table.schema.metadata or {}).get(NOTE, b"{}"))
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Writes Parquet, whole or not at all."""
+    with whole_file(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
+
+
+def read_table(path: Path) -> pa.Table:
+    """Reads Parquet.
+
+    Raises:
+        ValueError: Missing or not Parquet.
+    """
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> pa.Table:
+    """A split's shards in order, as preprocess cut them; all columns, or only some.
+
+    Raises:
+        ValueError: The folder has no shard of it.
+    """
+    paths = sorted(folder.glob(f"{split}-*.parquet"))
+    if not paths:
+        raise ValueError(f"{folder} has no {split} shards")
+    return pa.concat_tables([pq.read_table(path, columns=columns) for path in paths])

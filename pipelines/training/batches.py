@@ -1,0 +1,148 @@
+"""Batches: stored crops -> augmented uint8 pixels and compact targets.
+
+A training is one fixed sequence of steps: which faces, in which order, and how each is seen follow from the seed and the
+step's number alone. So any number of workers sees the same global batches, a resumed training goes on with the very
+batches it would have had, and Ray Data runs one execution from the first step to the last instead of one per epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_view, view_landmarks
+from components.codecs import Codec
+from components.geometry import compose, invert, to_unit
+from components.images import decode_own, side_own
+from components.schemes import Scheme
+from pipelines.runtime.tables import read_shards
+
+Batch = dict[str, np.ndarray]
+# Crops of a split are held in memory (in the object store, once per node): about 20 kB each at 128 px with its margin, 50 kB at 256.
+COLUMNS = ["pixels", "crop_landmarks"]
+
+
+@dataclass(frozen=True)
+class BatchMaker:
+    """Makes any step's batch from the stored crops.
+
+    Attributes:
+        codec: Whose targets are made.
+        augment: How far views differ.
+        scheme: For mirrored views.
+        seed: Of order and views.
+        batch_size: Faces per step, over all workers.
+        num_views: Of each face in a step, one row after the other.
+        rank: Of this worker.
+        world: Number of workers; the worker takes faces rank, rank + world, ... of each step.
+    """
+
+    codec: Codec
+    augment: Augment
+    scheme: Scheme
+    seed: int
+    batch_size: int
+    num_views: int = 1
+    rank: int = 0
+    world: int = 1
+
+    def faces(self, step: int, num_faces: int) -> np.ndarray:
+        """Rows (batch_size,) of a step: epochs are permutations, one after the other without a gap."""
+        first = step * self.batch_size
+        wanted = np.arange(first, first + self.batch_size)
+        epochs = np.unique(wanted // num_faces)
+        order = {
+            epoch: np.random.default_rng([self.seed, 0, epoch]).permutation(num_faces) for epoch in epochs.tolist()
+        }
+        return np.concatenate([order[epoch][wanted[wanted // num_faces == epoch] % num_faces] for epoch in order])
+
+    def make(self, step: int, crops: pa.Table) -> Batch:
+        """This worker's share of a step.
+
+        Returns:
+            pixels (n, 3, crop, crop) uint8 RGB, landmarks (n, K, 2) crop px, and the codec's targets; with several
+            views also flipped (n,), and back (n, 2, 3), from the face's plain crop to the view, see `to_unit`.
+        """
+        rows = self.faces(step, len(crops))
+        stored = stored_side(crops)
+        rng = np.random.default_rng([self.seed, 1, step])
+        mine = np.arange(self.rank, len(rows), self.world)
+        drawn = draw_views(self.augment, rng, len(rows) * self.num_views, stored, self.codec.crop)
+        views = drawn[(mine[:, None] * self.num_views + np.arange(self.num_views)).ravel()]
+        batch = self._render(crops, rows[mine], views)
+        return {**batch, **self._ways_back(views, stored)} if self.num_views > 1 else batch
+
+    def _ways_back(self, views: Views, stored: int) -> Batch:
+        plain = draw_views(NO_AUGMENT, np.random.default_rng(0), 1, stored, self.codec.crop).affine
+        back = to_unit(compose(views.affine, invert(plain)), self.codec.crop, self.codec.crop)
+        return {"flipped": views.flipped, "back": back.astype(np.float32)}
+
+    def plain(self, crops: pa.Table, rows: np.ndarray | None = None) -> Batch:
+        """Some faces of a table, or all, as they are, not augmented, in order."""
+        rows = np.arange(len(crops)) if rows is None else rows
+        views = draw_views(NO_AUGMENT, np.random.default_rng(0), len(rows), stored_side(crops), self.codec.crop)
+        return self._render(crops, rows, views)
+
+    def _render(self, crops: pa.Table, rows: np.ndarray, views: Views) -> Batch:
+        side, num_views = self.codec.crop, len(views.flipped) // len(rows)
+        pixels = np.empty((len(views.flipped), 3, side, side), np.uint8)
+        # Single rows: Table.take copies all chunks first, for every step, and fails above 2 GiB of pixels.
+        jpegs, stored = crops.column("pixels"), crops.column("crop_landmarks")
+        # The one loop over faces: OpenCV decodes and warps one picture at a time.
+        for i, row in enumerate(rows.tolist()):
+            face = decode_own(jpegs[row].as_buffer())
+            for view in range(i * num_views, (i + 1) * num_views):
+                render_view(face, views, view, side, pixels[view])
+        flat = np.stack([stored[row].values.to_numpy() for row in rows.tolist()])
+        landmarks = view_landmarks(flat.reshape(len(rows), -1, 2).repeat(num_views, axis=0), views, self.scheme.flip)
+        labelled = np.isfinite(landmarks).all(axis=-1)
+        return {"pixels": pixels, "landmarks": landmarks, **self.codec.encode(landmarks, labelled)}
+
+
+def stored_side(crops: pa.Table) -> int:
+    """Side of the stored crops, px, from the first one."""
+    return side_own(crops.column("pixels")[0].as_buffer())
+
+
+def load_crops(folder: Path, split: str) -> pa.Table:
+    """The columns of a split that training needs, in order.
+
+    Raises:
+        ValueError: The folder has no shard of it.
+    """
+    return read_shards(folder, split, COLUMNS)
+
+
+def local_batches(maker: BatchMaker, crops: pa.Table, first: int, last: int) -> Iterator[Batch]:
+    """The batches of steps first to last (exclusive), made in this process."""
+    cv2.setNumThreads(1)
+    return (maker.make(step, crops) for step in range(first, last))
+
+
+def ray_batches(maker: BatchMaker, crops, first: int, last: int) -> Iterator[Batch]:
+    """The same batches, made by Ray Data ahead of their use; `crops` is a reference to the table.
+
+    One execution for all steps. The rows of a batch leave the tasks in order and are cut again at the same places, so
+    both ways give equal arrays.
+    """
+    import ray
+    import ray.data
+
+    def make(steps: dict[str, np.ndarray]) -> Iterator[Batch]:
+        cv2.setNumThreads(1)
+        table = ray.get(crops)
+        for step in steps["id"]:
+            yield maker.make(int(step) + first, table)
+
+    rows = len(range(maker.rank, maker.batch_size, maker.world)) * maker.num_views
+    steps = ray.data.range(last - first, override_num_blocks=max(1, (last - first) // STEPS_PER_TASK))
+    batches = steps.map_batches(make, batch_size=None, zero_copy_batch=True)
+    return iter(batches.iter_batches(batch_size=rows, batch_format="numpy", prefetch_batches=2))
+
+
+STEPS_PER_TASK = 8

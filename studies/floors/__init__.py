@@ -1,0 +1,1 @@
+"""What each codec and decoder loses with a perfect network."""

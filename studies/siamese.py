@@ -1,0 +1,100 @@
+"""What the Siamese term costs per face: making its batch and one training step, against one view of each face.
+
+    python -m studies.siamese [--recipe recipes/300w_small.yaml] [--heatmap mse] [--faces 16] [--rounds 9]
+
+Drawn faces; one thread, seconds of CPU; the ways take turns, and medians are compared within one run. "two views" is a step
+on both views without the consistency: what is left of the cost is the consistency's own.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+import typer
+
+from components import images
+from components.losses.objective import Objective
+from components.model import LandmarkModel
+from components.synthetic import draw_face
+from pipelines.params import Params, load_params
+from pipelines.runtime.tables import to_column
+from pipelines.training.batches import BatchMaker
+from pipelines.training.loop import to_device
+
+VIEWS = {"one view": (1, 0.0), "two views": (2, 0.0), "Siamese": (2, 1.0)}
+
+
+def stored_faces(params: Params, num_faces: int) -> pa.Table:
+    """Drawn faces, cut at the size that the recipe stores."""
+    side = params.preprocess.stored
+    drawn = [draw_face(0, index, size=side) for index in range(num_faces)]
+    pixels = [images.encode_jpeg(face.image, params.preprocess.jpeg_quality) for face in drawn]
+    landmarks = np.stack([face.landmarks[params.dataset.scheme] for face in drawn]).astype(np.float32)
+    column = to_column(landmarks, pa.list_(pa.float32(), 2 * landmarks.shape[1]))
+    return pa.table({"pixels": pa.array(pixels, pa.binary()), "crop_landmarks": column})
+
+
+class Way:
+    """One way to train; counts the seconds of its batches and of its steps.
+
+    Args:
+        params: The recipe.
+        crops: Stored faces; all of them are a step's.
+        num_views: Of each face.
+        siamese_weight: Of their consistency.
+    """
+
+    def __init__(self, params: Params, crops: pa.Table, num_views: int, siamese_weight: float) -> None:
+        torch.manual_seed(0)
+        config = params.model()
+        self.crops, self.params = crops, params
+        self.model = LandmarkModel(config).to(memory_format=torch.channels_last)
+        self.maker = BatchMaker(config.codec, params.views(), config.scheme, 0, len(crops), num_views)
+        self.objective = Objective(**{**params.loss.model_dump(), "siamese_weight": siamese_weight})
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
+        self.flip = torch.tensor(config.scheme.flip)
+        self.batch_s: list[float] = []
+        self.step_s: list[float] = []
+
+    def step(self, number: int) -> None:
+        codec, began = self.model.config.codec, time.process_time()
+        batch = self.maker.make(number, self.crops)
+        made = time.process_time()
+        tensors = to_device(batch, torch.device("cpu"), torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.params.train.precision == "bfloat16"):
+            outputs = self.model(tensors["pixels"])
+        total, weight = self.objective.sums(outputs, codec.render(tensors), tensors, codec.sigma, self.flip)
+        self.optimizer.zero_grad(set_to_none=True)
+        (total / weight).backward()
+        self.optimizer.step()
+        self.batch_s.append(made - began)
+        self.step_s.append(time.process_time() - made)
+
+
+def main(recipe: Path = Path("recipes/300w_small.yaml"), heatmap: str = "", faces: int = 16, rounds: int = 9) -> None:
+    """Prints milliseconds per face, and the ratio to one view; HEATMAP is another loss than the recipe's."""
+    torch.set_num_threads(1)
+    params = load_params(recipe)
+    params = params.model_copy(
+        update={"loss": params.loss.model_copy(update={"heatmap": heatmap or params.loss.heatmap})}
+    )
+    crops = stored_faces(params, faces)
+    ways = {name: Way(params, crops, *how) for name, how in VIEWS.items()}
+    for number in range(rounds + 1):
+        for way in ways.values():
+            way.step(number)
+    print(f"{recipe}, {params.loss.heatmap}, {faces} faces a step, median of {rounds}")
+    base = 0.0
+    for name, way in ways.items():
+        batch, step = (1000 * statistics.median(seconds[1:]) / faces for seconds in (way.batch_s, way.step_s))
+        base = base or batch + step
+        print(f"{name:10} batch {batch:6.2f} ms/face, step {step:7.2f} ms/face, {(batch + step) / base:.2f} x")
+
+
+if __name__ == "__main__":
+    typer.run(main)

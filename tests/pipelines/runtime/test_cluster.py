@@ -1,0 +1,153 @@
+"""Training on more workers and more nodes: the Siamese recipe, to its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+import yaml
+
+from components.model import LandmarkModel
+from pipelines.params import Params, load_params
+from pipelines.runtime.environment import ROOT
+from pipelines.training.workers import LocalWorker, check_resources, scaling
+
+TINY = Path(__file__).parents[2] / "tiny.yaml"
+TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
+
+
+def siamese(**train: object) -> dict:
+    """SHR-FAN's shape at a size for tests: two views, a FAN of two modules, a fitted temperature."""
+    fields = yaml.safe_load(TINY.read_text())
+    fields["codec"] = {"name": "subpixel", "stride": 4, "sigma": 1.5, "window": 5, "temperature": 10.0}
+    fields["network"] = {"name": "fan", "modules": 2, "depth": 2, "features": 16}
+    fields["loss"].update(heatmap="mse", siamese_weight=1.0)
+    fields["train"].update({"epochs": 4, "evaluations": 2, "fit_temperature": True, **train})
+    return fields
+
+
+@pytest.fixture(scope="module")
+def project(make_project):
+    """A project with crops of drawn faces."""
+    project = make_project()
+    shutil.copy(TINY, project.root / "params.yaml")
+    project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "48", "--size", "128")
+    project.run("python", "-m", "pipelines.ingest", "data", "artifacts/tiny/annotations")
+    project.run("python", "-m", "pipelines.preprocess", "artifacts/tiny/annotations", "data", "artifacts/tiny/crops")
+    return project
+
+
+def train(project, num_workers: int, **environment: str) -> str:
+    """Trains the Siamese recipe, and checks that it came to its end."""
+    # Else an equal training, on another cluster, would be found finished.
+    for made in ("artifacts/tiny/model", "runs"):
+        shutil.rmtree(project.root / made, ignore_errors=True)
+    (project.root / "params.yaml").write_text(yaml.safe_dump(siamese(num_workers=num_workers)))
+    said = project.run(*TRAIN, **environment).stdout
+    assert "train: epoch 4/4" in said
+    assert re.search(r"train: temperature [0-9.]+ fits the validation faces best", said), said
+    model = LandmarkModel.load(project.root / "artifacts/tiny/model")
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+    return said
+
+
+@pytest.mark.parametrize("num_workers", [2, 4])
+def test_the_siamese_recipe_trains_on_two_and_on_four_workers(project, num_workers):
+    train(project, num_workers)
+
+
+@pytest.fixture
+def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Two Ray nodes of this machine with three CPUs each, as `ray start` starts them; yields the environment to join."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("r")  # short, for Ray's sockets
+    (folder / "ray_bootstrap_config.yaml").write_text("provider: {type: local}\n")
+    environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+    env = {**os.environ, **environment, "HOME": str(folder)}
+    common = ["--num-cpus=3", "--object-store-memory=300000000", "--disable-usage-stats", "--block"]
+    head = ["--head", f"--port={port}", f"--temp-dir={folder}/h", "--dashboard-host=127.0.0.1", "--dashboard-port=0"]
+    starts = [["ray", "start", "--node-ip-address=127.0.0.1", *head, *common]]
+    starts += [["ray", "start", f"--address=127.0.0.1:{port}", "--node-ip-address=127.0.0.1", *common]]
+    nodes = []
+    try:
+        for words in starts:
+            path = folder / f"node{len(nodes)}.log"
+            with path.open("w") as log:
+                nodes.append(subprocess.Popen(words, env=env, stdout=log, stderr=log))
+            _wait_for("Ray runtime started", path, nodes[-1])
+        yield {**environment, "RAY_ADDRESS": f"127.0.0.1:{port}"}
+    finally:
+        # Not `ray stop`: that would end every Ray of this machine.
+        family = [process for node in nodes for process in psutil.Process(node.pid).children(recursive=True)]
+        for process in [*nodes, *family]:
+            process.kill()
+        for node in nodes:
+            node.wait()
+
+
+def _wait_for(text: str, log: Path, process: subprocess.Popen) -> None:
+    for _ in range(120):
+        if text in log.read_text():
+            return
+        try:
+            process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    raise AssertionError(f"a Ray node did not start: {log.read_text()}")
+
+
+def test_the_siamese_recipe_trains_on_two_nodes(project, two_nodes):
+    # Four workers do not fit on a node of three CPUs.
+    train(project, 4, **two_nodes)
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return load_params(ROOT / "params.yaml")
+
+
+def test_eight_gpus_on_two_nodes_are_parameters_alone(params: Params) -> None:
+    gpus = params.model_copy(update={"train": params.train.model_copy(update={"num_workers": 8, "use_gpu": True})})
+    config = scaling(gpus)
+    assert (8, True) == (config.num_workers, config.use_gpu)
+    # Each worker a GPU: nodes of four hold four workers each.
+    assert {"GPU": 8.0} == {name: value for name, value in config.total_resources.items() if name == "GPU"}
+    assert 1 == config.num_gpus_per_worker
+    check_resources(gpus, {"GPU": 8.0, "CPU": 8.0})
+
+
+@pytest.mark.parametrize(
+    ("train", "has", "message"),
+    [
+        ({"num_workers": 8, "use_gpu": True}, {"GPU": 4, "CPU": 64}, "takes as many GPUs, and there are 4"),
+        ({"num_workers": 2, "use_gpu": True}, {"CPU": 64}, "takes as many GPUs, and there are 0"),
+        (
+            {"num_workers": 4, "use_gpu": False},
+            {"CPU": 4},
+            "train.num_workers 4 takes 5 CPUs, one of them for the data",
+        ),
+        ({"num_workers": 1, "use_gpu": True}, {"GPU": 1}, "train.num_workers 1 takes 1 CPUs, one of them for the data"),
+    ],
+)
+def test_a_cluster_that_is_too_small_is_refused_at_once(params: Params, train: dict, has: dict, message: str) -> None:
+    wanted = params.model_copy(update={"train": params.train.model_copy(update=train)})
+    with pytest.raises(ValueError, match=message):
+        check_resources(wanted, has)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_said(params: Params, tmp_path: Path) -> None:
+    wanted = params.model_copy(update={"train": params.train.model_copy(update={"use_gpu": True})})
+    with pytest.raises(ValueError, match=r"torch finds no GPU here: set train.use_gpu: false"):
+        LocalWorker(wanted, tmp_path, tmp_path, print)

@@ -1,0 +1,199 @@
+"""The training loop in one process, on a handful of faces: every codec, loss and network learns, and resumes exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+import yaml
+
+from components import images
+from components.losses import HEATMAP_LOSSES
+from components.losses.siamese import siamese_consistency
+from components.model import LandmarkModel
+from components.synthetic import draw_face
+from pipelines.params import Params
+from pipelines.runtime.tables import to_column
+from pipelines.training.batches import BatchMaker, local_batches
+from pipelines.training.loop import Plan, fit
+from pipelines.training.workers import batch_maker, validation_batches
+
+TINY = Path(__file__).parents[2] / "tiny.yaml"
+SUBPIXEL = {"name": "subpixel", "stride": 4, "sigma": 1.0}
+HIH = {"name": "hih", "stride": 4, "sigma": 1.5, "decimal": 8, "decimal_sigma": 1.0, "bins": "floor"}
+ROUNDED = {"name": "rounded", "stride": 4, "sigma": 1.5}
+UNET = {"name": "unet", "width": 8}
+FAN = {"name": "fan", "modules": 2, "depth": 2, "features": 16}
+HOURGLASS = {"name": "hourglass", "stacks": 2, "depth": 2, "features": 16, "decimal_features": 16}
+
+
+def params(codec: dict = SUBPIXEL, network: dict = UNET, loss: str = "cross_entropy", **train: object) -> Params:
+    fields = yaml.safe_load(TINY.read_text())
+    fields.update(codec=codec, network=network)
+    fields["loss"]["heatmap"] = loss
+    fields["train"].update({"epochs": 40, "evaluations": 4, "num_workers": 0, **train})
+    return Params.model_validate(fields)
+
+
+@pytest.fixture(scope="module")
+def crops() -> pa.Table:
+    """Eight drawn faces, cut at the size that tiny.yaml stores, landmarks and all."""
+    side = params().preprocess.stored
+    drawn = [draw_face(5, index, size=2 * side) for index in range(0, 16, 2)]
+    first = side // 2
+    pixels = [images.encode_jpeg(face.image[first : first + side, first : first + side], 95) for face in drawn]
+    landmarks = np.stack([face.landmarks["ibug68"] - first for face in drawn])
+    return pa.table(
+        {"pixels": pa.array(pixels, pa.binary()), "crop_landmarks": to_column(landmarks, pa.list_(pa.float32(), 136))}
+    )
+
+
+class Here:
+    """A worker that keeps its states in memory."""
+
+    rank, world, device = 0, 1, torch.device("cpu")
+
+    def __init__(
+        self, params: Params, crops: pa.Table, stop_after: int | None = None, state: dict | None = None
+    ) -> None:
+        self.params, self.crops, self.stop_after, self.state = params, crops, stop_after, state
+        self.reported: list[dict] = []
+
+    def batches(self, first, last):
+        return local_batches(batch_maker(self.params, 0, 1), self.crops, first, last)
+
+    def validation(self):
+        return validation_batches(self.params, self.crops, 0, 1)
+
+    def load(self):
+        return self.state
+
+    def report(self, metrics, state):
+        self.reported.append(metrics)
+        self.state = dict(state)
+        if len(self.reported) == self.stop_after:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("codec", "network", "loss"),
+    [
+        (SUBPIXEL, UNET, "cross_entropy"),
+        (SUBPIXEL, UNET, "mse"),
+        (ROUNDED, UNET, "mse"),
+        (HIH, UNET, "mse"),
+        (HIH, HOURGLASS, "cross_entropy"),
+        (SUBPIXEL, HOURGLASS, "cross_entropy"),
+        (SUBPIXEL, FAN, "mse"),
+        (SUBPIXEL, UNET, "adaptive_wing"),
+        (SUBPIXEL, UNET, "star"),
+        ({**HIH, "bins": "released"}, UNET, "mse"),
+        *(({**HIH, "decimal_head": head}, UNET, "mse") for head in ("afc", "od", "transformer", "woo")),
+    ],
+)
+def test_every_combination_learns(crops, codec, network, loss):
+    chosen = params(codec, network, loss)
+    worker = Here(chosen, crops)
+    fit(chosen, Plan.of(chosen, len(crops)), worker)
+    losses = [metrics["loss"] for metrics in worker.reported]
+    assert losses[-1] < losses[0]
+    assert worker.reported[-1]["step"] == 40  # 40 epochs of 8 faces in batches of 8
+
+
+@torch.no_grad()
+def inconsistency(weights: dict, chosen: Params, faces: pa.Table) -> float:
+    """Of what a network says of two views each of some faces."""
+    model = LandmarkModel(chosen.model())
+    model.load_state_dict(weights)
+    model.eval()
+    batch = {name: torch.from_numpy(value) for name, value in batch_maker(chosen, 0, 1).make(0, faces).items()}
+    read = HEATMAP_LOSSES[chosen.loss.heatmap].read(model(batch["pixels"])["heatmap"][:, -1], model.config.codec.sigma)
+    flip = torch.tensor(model.config.scheme.flip)
+    return siamese_consistency(read, batch["back"], batch["flipped"], flip).mean().item()
+
+
+def two_views(**loss: float) -> Params:
+    fields = params(loss="mse", epochs=80, lr=0.01).model_dump()
+    fields["loss"].update({"siamese_weight": 1.0, **loss})
+    return Params.model_validate(fields)
+
+
+def siamese(crops) -> tuple[Params, dict, dict]:
+    """Params without supervision, and a network's weights before and after a training on five of the eight faces."""
+    chosen = two_views(heatmap_weight=0.0)
+    torch.manual_seed(chosen.train.seed)
+    before = LandmarkModel(chosen.model()).state_dict()
+    after = fit(chosen, Plan.of(chosen, 8), Here(chosen, crops.slice(0, 5)))["model"]
+    return chosen, before, after
+
+
+def test_with_supervision_off_the_inconsistency_of_held_out_faces_falls(crops):
+    chosen, before, after = siamese(crops)
+    held_out = crops.slice(5)
+    assert inconsistency(after, chosen, held_out) < 0.5 * inconsistency(before, chosen, held_out)
+
+
+def test_two_views_of_a_face_are_two_rows_of_a_batch(crops):
+    chosen = two_views()
+    batch = batch_maker(chosen, 0, 1).make(0, crops)
+    faces = chosen.train.batch_size
+    assert {2 * faces} == {len(value) for value in batch.values()}
+    shares = [batch_maker(chosen, rank, 2).make(0, crops) for rank in range(2)]
+    pairs = batch["pixels"].reshape(faces, 2, *batch["pixels"].shape[1:])
+    for rank, share in enumerate(shares):
+        np.testing.assert_array_equal(pairs[rank::2].reshape(-1, *pairs.shape[2:]), share["pixels"])
+
+
+def test_the_ways_back_lead_to_the_landmarks_of_the_plain_crop(crops):
+    chosen = two_views()
+    maker = batch_maker(chosen, 0, 1)
+    batch, rows = maker.make(3, crops), maker.faces(3, len(crops))
+    plain = maker.plain(crops)["landmarks"][rows].repeat(2, axis=0)
+    side, flip = maker.codec.crop, list(maker.scheme.flip)
+    unit = (2 * plain + 1) / side - 1
+    seen = np.einsum("nij,nkj->nki", batch["back"][:, :, :2], unit) + batch["back"][:, None, :, 2]
+    expected = np.where(batch["flipped"][:, None, None], seen[:, flip], seen)
+    np.testing.assert_allclose(expected, (2 * batch["landmarks"] + 1) / side - 1, atol=1e-4)
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(crops, tmp_path):
+    chosen = params()
+    plan = Plan.of(chosen, len(crops))
+    whole = fit(chosen, plan, Here(chosen, crops))
+    first = Here(chosen, crops, stop_after=2)
+    with pytest.raises(KeyboardInterrupt):
+        fit(chosen, plan, first)
+    torch.save(first.state, tmp_path / "state.pt")
+    saved = torch.load(tmp_path / "state.pt", weights_only=True)
+    second = Here(chosen, crops, state=saved)
+    resumed = fit(chosen, plan, second)
+    assert [metrics["from_step"] for metrics in second.reported] == [20, 20]
+    assert whole["history"] == resumed["history"]
+    for name, value in whole["best"]["weights"].items():
+        assert torch.equal(value, resumed["best"]["weights"][name]), name
+
+
+def test_bfloat16_and_channels_last_learn_the_same_thing(crops):
+    last = []
+    for precision in ("float32", "bfloat16"):
+        chosen = params(precision=precision, channels_last=precision == "bfloat16")
+        worker = Here(chosen, crops)
+        fit(chosen, Plan.of(chosen, len(crops)), worker)
+        last.append(worker.reported[-1]["loss"])
+    assert last[0] == pytest.approx(last[1], rel=0.05)  # bfloat16 has 8 bits: 0.4% a number, more after 40 steps
+
+
+def test_a_loss_that_is_not_finite_ends_with_the_way_out(crops):
+    chosen = params(lr=1e30, precision="float32", loss="mse")
+    with pytest.raises(ValueError, match=r"the loss is not finite at step \d+: lower train.lr"):
+        fit(chosen, Plan.of(chosen, len(crops)), Here(chosen, crops))
+
+
+def test_the_batch_makers_views_are_the_recipes(crops):
+    chosen = params()
+    maker = batch_maker(chosen, 1, 2)
+    assert isinstance(maker, BatchMaker)
+    assert (1, 2, chosen.views()) == (maker.rank, maker.world, maker.augment)

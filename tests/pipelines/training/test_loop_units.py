@@ -1,0 +1,105 @@
+"""The training loop's arithmetic: when things are due, how fast to learn, how weights are averaged."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from pipelines.params import Params, load_params
+from pipelines.runtime.environment import ROOT
+from pipelines.training.loop import Plan, moving_average
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return load_params(ROOT / "params.yaml")
+
+
+def trained(params: Params, **changed) -> Params:
+    return params.model_copy(update={"train": params.train.model_copy(update=changed)})
+
+
+def test_a_plan_counts_steps_of_all_epochs_and_evaluates_evenly(params: Params) -> None:
+    # By hand: 10 epochs of 100 faces by 32 are 31.25 steps; 31 * 1/4, 2/4, 3/4, 4/4, rounded down.
+    plan = Plan.of(trained(params, epochs=10, batch_size=32, evaluations=4), num_faces=100)
+    assert Plan(31, frozenset({7, 15, 23, 31})) == plan
+
+
+def test_fewer_faces_than_a_batch_are_still_a_step(params: Params) -> None:
+    assert Plan(1, frozenset({1})) == Plan.of(trained(params, epochs=1, batch_size=32, evaluations=4), num_faces=5)
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 40])
+@pytest.mark.parametrize("evaluations", [1, 7, 1000])
+@pytest.mark.parametrize("num_faces", [1, 33, 1000])
+def test_the_last_evaluation_is_after_the_last_step_and_none_before_the_first(
+    params: Params, epochs: int, evaluations: int, num_faces: int
+) -> None:
+    plan = Plan.of(trained(params, epochs=epochs, evaluations=evaluations), num_faces)
+    assert plan.total == max(plan.evaluations)
+    assert 1 <= min(plan.evaluations)
+    assert min(evaluations, plan.total) == len(plan.evaluations)
+
+
+def rates_of(params: Params, total: int, **changed) -> list[float]:
+    plan, chosen = Plan(total, frozenset({total})), trained(params, **changed)
+    return [plan.rate(step, chosen) for step in range(total + 1)]
+
+
+def test_the_rate_rises_evenly_and_falls_as_half_a_cosine(params: Params) -> None:
+    rates = rates_of(params, 110, warmup=10 / 110)
+    # By hand: a tenth more at each of 10 steps; then 1 to 0, a half in the middle.
+    assert [pytest.approx((i + 1) / 10) for i in range(10)] == rates[:10]
+    assert (1.0, pytest.approx(0.5), pytest.approx(0.0)) == (rates[10], rates[60], rates[110])
+    assert pytest.approx((1 + math.cos(math.pi / 4)) / 2) == rates[35]
+
+
+def test_the_rate_falls_by_steps_where_epochs_are_named(params: Params) -> None:
+    # By hand: 60 epochs of 2 steps; a tenth from epoch 30 on, which is step 60, and a hundredth from step 100 on.
+    rates = rates_of(params, 120, warmup=0.0, epochs=60, decay_epochs=[30, 50], decay_factor=0.1)
+    assert {1.0} == set(rates[:60])
+    assert {0.1} == set(rates[60:100])
+    assert [pytest.approx(0.01)] * 21 == rates[100:]
+
+
+@given(total=st.integers(1, 2000), warmup=st.floats(0, 1), decay_epochs=st.sampled_from([[], [3], [1, 30]]))
+def test_the_rate_stays_between_0_and_1_and_falls_once_it_has_risen(
+    params: Params, total: int, warmup: float, decay_epochs: list[int]
+) -> None:
+    rates = rates_of(params, total, warmup=warmup, decay_epochs=decay_epochs)
+    assert 0 <= min(rates) <= max(rates) <= 1
+    top = rates.index(max(rates))
+    assert sorted(rates[: top + 1]) == rates[: top + 1]
+    assert sorted(rates[top:], reverse=True) == rates[top:]
+    assert rates[0] > 0  # the first step learns something
+
+
+def test_the_average_forgets_the_first_weights_soon_and_ends_at_its_decay() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    average = AveragedModel(model, multi_avg_fn=moving_average(0.9), use_buffers=True)
+    expected = None
+    for n in range(200):
+        model.weight.data.fill_(float(n * n))
+        average.update_parameters(model)
+        # The formula: a <- d a + (1 - d) w with d = min(0.9, (1 + n) / (10 + n)), and the first weights as they are.
+        decay = min(0.9, (1 + n) / (10 + n))
+        expected = n * n if expected is None else decay * expected + (1 - decay) * n * n
+        assert pytest.approx(expected, rel=1e-4) == average.module.weight.item()
+
+
+def test_batch_statistics_are_averaged_and_their_count_is_copied() -> None:
+    norm = nn.BatchNorm1d(2)
+    average = AveragedModel(norm, multi_avg_fn=moving_average(0.5), use_buffers=True)
+    average.update_parameters(norm)
+    norm.running_mean.fill_(4.0)
+    norm.num_batches_tracked.fill_(7)
+    average.update_parameters(norm)
+    # By hand, n = 1: d = 2 / 11, so 0 * 2 / 11 + 4 * 9 / 11.
+    torch.testing.assert_close(torch.full((2,), 36 / 11), average.module.running_mean)
+    assert 7 == average.module.num_batches_tracked.item()
