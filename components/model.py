@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from components.codecs import CODECS, Codec, Decoded
+from components.configuration import build, check_known
 from components.crops import crop_affine, cut
 from components.geometry import apply, invert
 from components.losses import HEATMAP_LOSSES
@@ -79,37 +79,6 @@ class ModelConfig:
             expand=fields["expand"],
             box=fields["box"],
         )
-
-
-def check_known(registry: dict, kind: str, name: str) -> str:
-    """The name itself, if the registry has it.
-
-    Raises:
-        ValueError: It does not; the message lists what it has.
-    """
-    if name not in registry:
-        raise ValueError(f"unknown {kind} {name!r}; known: {', '.join(sorted(registry))}")
-    return name
-
-
-def build(registry: dict, kind: str, fields: dict):
-    """Makes the registered thing that `fields["name"]` names, of the other fields.
-
-    Raises:
-        ValueError: Unknown name or field, or a value that the thing refuses.
-    """
-    params = {key: value for key, value in fields.items() if key != "name"}
-    made = registry[check_known(registry, kind, fields["name"])]
-    known = set(made.__dataclass_fields__)
-    if unknown := sorted(set(params) - known):
-        raise ValueError(f"{kind} {fields['name']!r} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-    needed = [field.name for field in dataclasses.fields(made) if field.default is dataclasses.MISSING]
-    if missing := sorted(set(needed) - set(params)):
-        raise ValueError(f"{kind} {fields['name']!r} lacks {', '.join(missing)}")
-    try:
-        return made(**params)
-    except TypeError as error:
-        raise ValueError(f"{kind} {fields['name']!r}: a field is not a number ({error})") from error
 
 
 def _key(registry: dict, thing: object) -> str:
@@ -205,4 +174,4 @@ class LandmarkModel(nn.Module):
         return model.eval()
 
 
-__all__ = ["CONFIG", "WEIGHTS", "LandmarkModel", "ModelConfig", "build", "check_known"]
+__all__ = ["CONFIG", "WEIGHTS", "LandmarkModel", "ModelConfig"]

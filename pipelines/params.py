@@ -11,11 +11,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from components.augment import Augment
 from components.codecs import CODECS, Codec
+from components.configuration import build, check_known
 from components.datasets import DATASETS
 from components.losses import DECIMAL_LOSSES, HEATMAP_LOSSES
 from components.losses.objective import Objective
 from components.metrics import PROTOCOLS, check_protocol
-from components.model import LandmarkModel, ModelConfig, build, check_known
+from components.model import LandmarkModel, ModelConfig
 from components.networks import NETWORKS, Network
 from components.schemes import SCHEMES
 
@@ -214,16 +215,10 @@ class Params(Section):
         """
         if "crop" in self.codec:
             raise ValueError("codec.crop is preprocess.crop; leave it out")
-        codec: Codec = build(CODECS, "codec", {**_named(self.codec, "codec"), "crop": self.preprocess.crop})
-        network: Network = build(NETWORKS, "network", _named(self.network, "network"))
+        codec: Codec = build(CODECS, "codec", {**self.codec, "crop": self.preprocess.crop})
+        network: Network = build(NETWORKS, "network", self.network)
         scheme = SCHEMES[self.dataset.scheme]
         return ModelConfig(scheme, codec, network, self.loss.heatmap, self.preprocess.expand, self.preprocess.box)
-
-
-def _named(fields: dict[str, Any], kind: str) -> dict[str, Any]:
-    if "name" not in fields:
-        raise ValueError(f"{kind}.name is missing")
-    return fields
 
 
 def load_params(path: Path | str = "params.yaml") -> Params:
