@@ -22,6 +22,10 @@ settings.register_profile("tests", derandomize=True, deadline=None, max_examples
 settings.load_profile("tests")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write what is compared with, instead of comparing")
+
+
 class Project:
     """A copy of the project in a folder of its own, with git and DVC, to run its commands in.
 
