@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from components.geometry import apply, compose
+from components.geometry import apply, compose, enlargement
 from components.samples import Box, Crop
 
 
@@ -38,10 +38,10 @@ def cut(image: np.ndarray, affine: np.ndarray, size: int) -> np.ndarray:
     if factor >= 2:
         height, width = (side // factor for side in image.shape[:2])
         if min(height, width) > 0:
-            # Whole blocks only, so that the reduced grid is exactly x = (x' + 0.5) * factor - 0.5.
+            # Whole blocks only, so that enlarging the reduced grid gives the picture's own exactly.
             whole = image[: height * factor, : width * factor]
             image = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-            affine = compose(affine, np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]]))
+            affine = compose(affine, enlargement(factor))
     return cv2.warpAffine(image, affine, (size, size), flags=cv2.INTER_LINEAR)
 
 

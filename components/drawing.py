@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from components.geometry import enlarge
 from components.schemes import Scheme
 
 TRUTH = (64, 224, 96)  # green
@@ -39,7 +40,7 @@ def draw_landmarks(
         (round(H * scale), round(W * scale), 3) uint8, RGB.
     """
     canvas, factors = _resized(image, scale)
-    return _draw_face(canvas, _enlarged(landmarks, factors), scheme, color)
+    return _draw_face(canvas, enlarge(np.asarray(landmarks, np.float64), factors), scheme, color)
 
 
 def draw_face_pair(
@@ -58,7 +59,7 @@ def draw_face_pair(
         (round(H * scale), round(W * scale), 3) uint8, RGB.
     """
     canvas, factors = _resized(image, scale)
-    truth, predicted = _enlarged(truth, factors), _enlarged(predicted, factors)
+    truth, predicted = (enlarge(np.asarray(marks, np.float64), factors) for marks in (truth, predicted))
     canvas = _draw_lines(canvas, [np.stack(pair) for pair in zip(truth, predicted, strict=True)], BETWEEN, opacity=0.9)
     canvas = _draw_face(canvas, truth, scheme, TRUTH)
     return _draw_face(canvas, predicted, scheme, PREDICTED)
@@ -71,11 +72,6 @@ def _resized(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     canvas = image.copy() if size == (width, height) else cv2.resize(image, size, interpolation=interpolation)
     return canvas, np.array([size[0] / width, size[1] / height])
-
-
-def _enlarged(landmarks: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Landmarks of the picture -> of the enlarged one: edges, not pixel centres, stay at the edges."""
-    return (np.asarray(landmarks, np.float64) + 0.5) * factors - 0.5
 
 
 def _draw_face(
@@ -108,9 +104,9 @@ def _draw_dot(canvas: np.ndarray, x: float, y: float, radius: float, color: np.n
     these pictures are to show.
     """
     height, width = canvas.shape[:2]
-    reach = radius + 1
-    x0, x1 = np.clip([np.floor(x - reach), np.ceil(x + reach) + 1], 0, width).astype(int)
-    y0, y1 = np.clip([np.floor(y - reach), np.ceil(y + reach) + 1], 0, height).astype(int)
+    half = radius + 1
+    x0, x1 = np.clip([np.floor(x - half), np.ceil(x + half) + 1], 0, width).astype(int)
+    y0, y1 = np.clip([np.floor(y - half), np.ceil(y + half) + 1], 0, height).astype(int)
     rows, columns = np.ogrid[y0:y1, x0:x1]
     covered = np.clip(radius + 0.5 - np.hypot(columns - x, rows - y), 0, 1)[..., None]
     patch = canvas[y0:y1, x0:x1]

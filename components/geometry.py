@@ -15,6 +15,24 @@ if TYPE_CHECKING:  # most workers that use this file need no torch
 Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 
+def enlarge(coordinates: Array, factor: float | Array) -> Array:
+    """Pixels of a picture -> of the same picture `factor` times as large: its edges, not its pixels' centres, stay.
+
+    Args:
+        coordinates: Any shape.
+        factor: Of all coordinates, or of each, as (2,) for (x, y).
+
+    >>> enlarge(np.array([-0.5, 0.0, 9.5]), 4)  # the left edge, the first pixel's centre, the right edge of ten pixels
+    array([-0.5,  1.5, 39.5])
+    """
+    return (coordinates + 0.5) * factor - 0.5
+
+
+def enlargement(factor: float) -> np.ndarray:
+    """`enlarge` as an affine (2, 3)."""
+    return np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]])
+
+
 def to_cells(landmarks: Array, stride: int) -> Array:
     """Crop px -> cells, centre-based: cell i is centred on i. Any shape.
 
@@ -26,7 +44,7 @@ def to_cells(landmarks: Array, stride: int) -> Array:
 
 def from_cells(cells: Array, stride: int) -> Array:
     """Cells, centre-based -> crop px; the inverse of `to_cells`."""
-    return (cells + 0.5) * stride - 0.5
+    return enlarge(cells, stride)
 
 
 def apply(affine: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -77,11 +95,19 @@ def similarity(
     return compose(mirror, view)
 
 
+def into_unit(side: int) -> np.ndarray:
+    """The affine (2, 3), px of a square picture -> the square from -1 to 1, edge to edge."""
+    return np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1]])
+
+
+def out_of_unit(side: int) -> np.ndarray:
+    """The affine (2, 3), the square from -1 to 1 -> px of a square picture; the inverse of `into_unit`."""
+    return np.array([[side / 2, 0, (side - 1) / 2], [0, side / 2, (side - 1) / 2]])
+
+
 def to_unit(affine: np.ndarray, source: int, target: int) -> np.ndarray:
     """An affine (..., 2, 3) between square pictures of these sides, px, as one between squares from -1 to 1, edge to edge.
 
     That is what torch's `affine_grid` takes with align_corners=False, whatever the number of cells.
     """
-    outer = np.array([[2 / target, 0, 1 / target - 1], [0, 2 / target, 1 / target - 1]])
-    inner = np.array([[source / 2, 0, (source - 1) / 2], [0, source / 2, (source - 1) / 2]])
-    return compose(outer, compose(affine, inner))
+    return compose(into_unit(target), compose(affine, out_of_unit(source)))

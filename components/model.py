@@ -1,23 +1,27 @@
-"""Network and codec in one: pictures with boxes in, landmarks with a confidence out. Saved as safetensors and JSON."""
+"""Network, head and codec in one: pictures with boxes in, landmarks with a confidence out."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
-from components.codecs import CODECS, Codec, Decoded
-from components.configuration import build, check_known
+from components.codecs import CODECS, Codec
+from components.configuration import build, check_known, checked, shortened
 from components.crops import crop_affine, cut
 from components.geometry import apply, invert
+from components.heads import HEADS, HeadModule
+from components.heads.base import Sizes
+from components.interfaces import Decoded
+from components.layers import draw_convolutions
+from components.limits import Range, check_parameters, check_range
 from components.losses import HEATMAP_LOSSES
+from components.model_file import CHECKSUM, CONFIG, WEIGHTS, read_fields, read_weights, write
 from components.networks import NETWORKS, Network
 from components.samples import Box
 from components.schemes import Scheme
@@ -25,9 +29,14 @@ from components.schemes import Scheme
 # ImageNet's channel means and deviations, as in HIH's released code.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FORMAT = 1
-# Faces per forward pass of `predict`: bounds its memory.
+# Faces per forward pass of `find`: bounds its memory.
 BATCH = 64
-WEIGHTS, CONFIG = "model.safetensors", "model.json"
+# Among a model's weights, the head's are named so.
+HEAD = "decimal."
+
+BOXES = ("annotated", "landmarks")
+EXPAND = Range(0.01, 100, "the crop's side in longer sides of the box; published ones are from 1 to 2")
+LANDMARKS = Range(1, 1000, "the densest public markups have a few hundred")
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,9 @@ class ModelConfig:
         heatmap_loss: Key in `HEATMAP_LOSSES`; says how the outputs are read.
         expand: Side of the crop in longer sides of the box.
         box: What the boxes are: "landmarks" or "annotated".
+
+    Raises:
+        ValueError: An unknown loss or box, or a number out of its bounds.
     """
 
     scheme: Scheme
@@ -49,6 +61,12 @@ class ModelConfig:
     heatmap_loss: str
     expand: float
     box: str
+
+    def __post_init__(self) -> None:
+        check_known(HEATMAP_LOSSES, "heatmap loss", self.heatmap_loss)
+        check_known(BOXES, "box", self.box)
+        check_range("expand", self.expand, EXPAND)
+        check_range("the number of landmarks", self.scheme.num_landmarks, LANDMARKS)
 
     def to_dict(self) -> dict:
         """JSON-ready."""
@@ -63,21 +81,29 @@ class ModelConfig:
         }
 
     @classmethod
-    def from_dict(cls, fields: dict) -> ModelConfig:
+    def from_dict(cls, fields: object) -> ModelConfig:
         """The inverse of `to_dict`.
 
         Raises:
-            ValueError: Written by a later version, or an unknown codec, network or loss.
+            ValueError: Of another shape, written by a later version, or an unknown codec, network or loss.
         """
-        if fields.get("format") != FORMAT:
-            raise ValueError(f"model format {fields.get('format')!r}; this code reads format {FORMAT}")
+        if not isinstance(fields, dict):
+            raise ValueError(f"expected the fields of a model, got {shortened(fields)}")
+        if type(fields.get("format")) is not int or fields["format"] != FORMAT:
+            raise ValueError(f"model format {shortened(fields.get('format'))}; this code reads format {FORMAT}")
+        known = {"format", *cls.__dataclass_fields__}
+        if set(fields) != known:
+            missing, unknown = sorted(known - set(fields)), shortened(sorted(set(fields) - known))
+            raise ValueError(
+                f"the fields of a model lack {', '.join(missing) or 'nothing'}, and {unknown} are not known"
+            )
         return cls(
             scheme=Scheme.from_dict(fields["scheme"]),
             codec=build(CODECS, "codec", fields["codec"]),
             network=build(NETWORKS, "network", fields["network"]),
-            heatmap_loss=check_known(HEATMAP_LOSSES, "heatmap loss", fields["heatmap_loss"]),
-            expand=fields["expand"],
-            box=fields["box"],
+            heatmap_loss=checked(fields["heatmap_loss"], str, "heatmap_loss"),
+            expand=checked(fields["expand"], float, "expand"),
+            box=checked(fields["box"], str, "box"),
         )
 
 
@@ -85,11 +111,28 @@ def _key(registry: dict, thing: object) -> str:
     return next(name for name, made in registry.items() if type(thing) is made)
 
 
+class Found(NamedTuple):
+    """What a model finds.
+
+    Attributes:
+        landmarks: (N, K, 2) float32, (x, y).
+        confidence: (N, K) float32, 0 to 1.
+    """
+
+    landmarks: np.ndarray
+    confidence: np.ndarray
+
+
 class LandmarkModel(nn.Module):
-    """A network with its codec.
+    """A network with its head, if its codec asks for one, and the codec.
+
+    Attributes:
+        config: What it is made of.
+        network: Crops -> heatmaps and, with a head, its last feature.
+        head: That feature -> what is said beside the heatmaps; or None.
 
     Raises:
-        ValueError: The network's maps are not the codec's (stride, sizes).
+        ValueError: The parts do not fit each other (stride, sizes), or the network is larger than `limits` allows.
     """
 
     mean: torch.Tensor
@@ -99,41 +142,56 @@ class LandmarkModel(nn.Module):
         super().__init__()
         if config.network.stride != config.codec.stride:
             raise ValueError(f"the network's stride is {config.network.stride}, the codec's {config.codec.stride}")
+        with torch.device("meta"):  # counted before any memory is taken
+            parts = nn.ModuleList(part for part in _parts(config) if part is not None)
+        check_parameters(sum(value.numel() for value in parts.parameters()), "a network")
         self.config = config
-        self.network = config.network.build(config.scheme.num_landmarks, config.codec.crop, config.codec.head)
+        self.network, self.head = _parts(config)
+        if config.network.conv_std is not None:
+            draw_convolutions(self, config.network.conv_std)
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
         self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Crops (N, 3, H, W) uint8 RGB -> the network's raw outputs."""
-        return self.network((pixels.float() - self.mean) / self.std)
+        """Crops (N, 3, H, W) uint8 RGB -> heatmap (N, S, K, h, w) and, under the head's `output`, what it says."""
+        outputs = self.network((pixels.float() - self.mean) / self.std)
+        if self.head is None:
+            return outputs
+        return {"heatmap": outputs["heatmap"], self.head.output: self.head(outputs["feature"])}
+
+    def read(self, outputs: dict[str, torch.Tensor], sigma: float) -> dict[str, torch.Tensor]:
+        """Raw outputs -> maps as a codec of this sigma draws them, of the last stack: what `codec.decode` takes."""
+        heatmap = HEATMAP_LOSSES[self.config.heatmap_loss].read(outputs["heatmap"][:, -1], sigma)
+        return {"heatmap": heatmap, **(self.head.read(outputs) if self.head else {})}
 
     def decode(self, outputs: dict[str, torch.Tensor], codec: Codec | None = None) -> Decoded:
         """Raw outputs -> landmarks (N, K, 2), crop px, and confidence (N, K); read by the model's codec or another."""
         codec = codec or self.config.codec
-        read = HEATMAP_LOSSES[self.config.heatmap_loss].read
-        return codec.decode({**outputs, "heatmap": read(outputs["heatmap"][:, -1], codec.sigma)})
+        return codec.decode(self.read(outputs, codec.sigma))
 
     @torch.no_grad()
-    def predict_crops(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Crops (N, H, W, 3) uint8 RGB -> landmarks (N, K, 2) float32, crop px, and confidence (N, K) float32."""
+    def predict_crops(self, pixels: np.ndarray) -> Found:
+        """Crops (N, H, W, 3) uint8 RGB -> landmarks, crop px, and their confidence.
+
+        Raises:
+            ValueError: What the network says is not finite.
+        """
         self.eval()
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).to(self.mean.device)
-        decoded = self.decode(self(batch.contiguous()))
-        return decoded.landmarks.cpu().numpy(), decoded.confidence.cpu().numpy()
+        outputs = self(batch.contiguous())
+        _check_finite(outputs)
+        decoded = self.decode(outputs)
+        return Found(decoded.landmarks.cpu().numpy(), decoded.confidence.cpu().numpy())
 
-    def predict(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        """Finds the landmarks of one face per picture.
+    def find(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> Found:
+        """Finds the landmarks of one face per picture, in image px, and how sure each is.
 
         Args:
             images: N pictures (H, W, 3) uint8 RGB, of any sizes.
             boxes: (N, 4), x0 y0 x1 y1, image px, drawn as `config.box` says.
 
-        Returns:
-            (N, K, 2) float32, (x, y), image px.
-
         Raises:
-            ValueError: Shapes or types that are none of the above, or a box without area.
+            ValueError: Shapes or types that are none of the above, a box without area, or outputs that are not finite.
         """
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
         if len(images) != len(boxes):
@@ -142,36 +200,73 @@ class LandmarkModel(nn.Module):
             if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
                 raise ValueError(f"expected images (H, W, 3) uint8, got {image.shape} {image.dtype}")
         if not len(boxes):
-            return np.zeros((0, self.config.scheme.num_landmarks, 2), np.float32)
+            num_landmarks = self.config.scheme.num_landmarks
+            return Found(np.zeros((0, num_landmarks, 2), np.float32), np.zeros((0, num_landmarks), np.float32))
         crop = self.config.codec.crop
         affines = np.stack([crop_affine(Box(*box), crop, self.config.expand) for box in boxes])
         crops = np.stack([cut(image, affine, crop) for image, affine in zip(images, affines, strict=True)])
-        parts = [self.predict_crops(crops[first : first + BATCH])[0] for first in range(0, len(crops), BATCH)]
-        return apply(invert(affines), np.concatenate(parts))
+        parts = [self.predict_crops(crops[first : first + BATCH]) for first in range(0, len(crops), BATCH)]
+        landmarks, confidence = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return Found(apply(invert(affines), landmarks), confidence)
+
+    def predict(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """The landmarks alone that `find` finds: (N, K, 2) float32, (x, y), image px."""
+        return self.find(images, boxes).landmarks
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """All weights by name, flat: the network's by its own names, the head's as decimal.NAME."""
+        head = {} if self.head is None else {HEAD + name: value for name, value in self.head.state_dict().items()}
+        return {**self.network.state_dict(), **head}
+
+    def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
+        """Takes what `weights` of an equal model gave."""
+        self.network.load_state_dict({name: value for name, value in weights.items() if not name.startswith(HEAD)})
+        if self.head is not None:
+            said = {name.removeprefix(HEAD): value for name, value in weights.items() if name.startswith(HEAD)}
+            self.head.load_state_dict(said)
 
     def save(self, folder: Path) -> None:
         """Writes weights (safetensors, float32) and configuration (JSON) into an existing folder."""
-        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
-        save_file(weights, folder / WEIGHTS)
-        (folder / CONFIG).write_text(json.dumps(self.config.to_dict(), indent=1) + "\n", encoding="utf-8")
+        write(folder, self.config.to_dict(), self.weights())
 
     @classmethod
     def load(cls, folder: Path | str) -> LandmarkModel:
         """Reads what `save` wrote.
 
         Raises:
-            ValueError: Files missing or not of this format.
+            ValueError: Files missing, damaged or not of this format.
         """
         folder = Path(folder)
-        for name in (CONFIG, WEIGHTS):
-            if not (folder / name).is_file():
-                raise ValueError(f"{folder} holds no model: {name} is missing")
-        try:
-            model = cls(ModelConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8"))))
-            model.network.load_state_dict(load_file(folder / WEIGHTS))
-        except (KeyError, TypeError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
-            raise ValueError(f"{folder} holds no model that can be used: {error}") from error
+        fields = read_fields(folder)
+        checksum = fields.pop(CHECKSUM, None) if isinstance(fields, dict) else None
+        model = cls(ModelConfig.from_dict(fields))
+        model.load_weights(read_weights(folder, checksum, model.weights()))
         return model.eval()
 
 
-__all__ = ["CONFIG", "WEIGHTS", "LandmarkModel", "ModelConfig"]
+def _parts(config: ModelConfig) -> tuple[nn.Module, HeadModule | None]:
+    """The network and the head that the codec asks for."""
+    asked, network, num_landmarks = config.codec.head, config.network, config.scheme.num_landmarks
+    module = network.build(num_landmarks, config.codec.crop, with_feature=asked is not None)
+    if asked is None:
+        return module, None
+    sizes = Sizes(
+        features=network.features,
+        hidden=network.decimal_features,
+        num_landmarks=num_landmarks,
+        side=config.codec.side,
+        decimal=asked.decimal,
+    )
+    return module, HEADS[check_known(HEADS, "head", asked.kind)](sizes)
+
+
+def _check_finite(outputs: dict[str, torch.Tensor]) -> None:
+    finite = torch.stack([value.flatten(1).isfinite().all(1) for value in outputs.values()]).all(0)
+    if not finite.all():
+        raise ValueError(
+            f"the network's outputs are not finite for {int((~finite).sum())} of {len(finite)} faces: "
+            "its weights are damaged, or its training went astray"
+        )
+
+
+__all__ = ["CONFIG", "WEIGHTS", "Found", "LandmarkModel", "ModelConfig"]

@@ -8,6 +8,19 @@ from typing import NamedTuple
 import numpy as np
 
 
+def tight_boxes(landmarks: np.ndarray) -> np.ndarray:
+    """The tight boxes of those among landmarks (N, K, 2), (x, y), that have a position; those without one are NaN.
+
+    Returns:
+        (N, 4), x0, y0, x1, y1, in the landmarks' unit and type; NaN for a face without any.
+    """
+    labelled = np.isfinite(landmarks).all(axis=-1, keepdims=True)
+    low = np.where(labelled, landmarks, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(labelled, landmarks, -np.inf).max(axis=1, initial=-np.inf)
+    boxes = np.concatenate([low, high], axis=1)
+    return np.where(np.isfinite(boxes).all(axis=1, keepdims=True), boxes, np.nan)
+
+
 class Box(NamedTuple):
     """An axis-parallel box, (x0, y0) to (x1, y1), image px, pixel centres at integers.
 
@@ -35,11 +48,10 @@ class Box(NamedTuple):
         Raises:
             ValueError: None has.
         """
-        labelled = landmarks[~np.isnan(landmarks).any(axis=1)]
-        if not len(labelled):
+        box = tight_boxes(landmarks[None])[0]
+        if np.isnan(box).any():
             raise ValueError("no landmark has a position")
-        (x0, y0), (x1, y1) = labelled.min(axis=0), labelled.max(axis=0)
-        return cls(float(x0), float(y0), float(x1), float(y1))
+        return cls(*box.tolist())
 
 
 @dataclass(frozen=True, eq=False)

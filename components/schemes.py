@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from components.configuration import configure
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -47,13 +49,13 @@ class Scheme:
         return len(self.names)
 
     @classmethod
-    def from_dict(cls, fields: dict) -> Scheme:
-        """The inverse of `dataclasses.asdict`, also after a round through JSON (lists for tuples)."""
-        return cls(**{key: _tuples(value) for key, value in fields.items()})
+    def from_dict(cls, fields: object) -> Scheme:
+        """The inverse of `dataclasses.asdict`, also after a round through JSON (lists for tuples).
 
-
-def _tuples(value):
-    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+        Raises:
+            ValueError: No such fields.
+        """
+        return configure(cls, "scheme", fields)
 
 
 def _names(groups: Sequence[tuple[str, int]]) -> tuple[str, ...]:

@@ -185,10 +185,10 @@ class Params(Section):
         with torch.device("meta"):  # no memory, no time: only whether the parts fit
             LandmarkModel(self.model())
         views = self.views()
-        if views.reach > self.preprocess.margin + 1e-9:
+        if views.room > self.preprocess.margin + 1e-9:
             raise ValueError(
-                f"augment reaches {views.reach:.2f} crops, but preprocess.margin is {self.preprocess.margin}: "
-                f"raise it to {views.reach:.2f}, or augment less"
+                f"augment reaches {views.room:.2f} crops, but preprocess.margin is {self.preprocess.margin}: "
+                f"raise it to {views.room:.2f}, or augment less"
             )
         check_protocol(self.evaluate.protocol, self.dataset.reader, self.dataset.scheme, self.preprocess.box)
         if self.train.fit_temperature and getattr(self.model().codec, "decoder", None) != "soft_argmax":

@@ -18,7 +18,7 @@ import ray.data
 from components import images
 from components.crops import crop_face
 from components.datasets import DATASETS
-from components.samples import Box
+from components.samples import Box, tight_boxes
 from pipelines.params import Params, load_params
 from pipelines.runtime import cluster, command
 from pipelines.runtime.outputs import whole_folder
@@ -85,9 +85,7 @@ def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params)
 
 def _boxes(annotations: pa.Table, landmarks: np.ndarray, source: str) -> np.ndarray:
     """(N, 4) float32, image px; the tight boxes of the landmarks (N, K, 2), NaN where without one, or the dataset's own."""
-    if source == "annotated":
-        return from_column(annotations, "box", 4)
-    return np.concatenate([np.nanmin(landmarks, axis=1), np.nanmax(landmarks, axis=1)], axis=1)
+    return from_column(annotations, "box", 4) if source == "annotated" else tight_boxes(landmarks)
 
 
 def preprocess(annotations: Path, data: Path, params: Params, out: Path) -> None:

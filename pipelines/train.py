@@ -84,7 +84,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         else:
             state = fit(params, plan, LocalWorker(params, crops, RUNS / key, say))
     model, facts = LandmarkModel(config), {"key": key, **summary(state)}
-    model.network.load_state_dict(state["best"]["weights"])
+    model.load_weights(state["best"]["weights"])
     if params.train.fit_temperature:
         model, curve = with_fitted_temperature(model, load_crops(crops, "val"), params)
         facts["val_nme_by_temperature"] = {str(temperature): nme for temperature, nme in curve.items()}
@@ -110,7 +110,7 @@ def with_fitted_temperature(
     best, curve = fit_temperature(model.to(device), batches, PROTOCOLS[params.evaluate.protocol])
     codec = replace(model.config.codec, temperature=best)
     fitted = LandmarkModel(replace(model.config, codec=codec))
-    fitted.network.load_state_dict(model.network.state_dict())
+    fitted.load_weights(model.weights())
     print(f"train: temperature {best:g} fits the validation faces best: NME {curve[best]:.2%}", flush=True)
     return fitted, curve
 

@@ -68,7 +68,8 @@ class Way:
         tensors = to_device(batch, torch.device("cpu"), torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.params.train.precision == "bfloat16"):
             outputs = self.model(tensors["pixels"])
-        total, weight = self.objective.sums(outputs, codec.render(tensors), tensors, codec.sigma, self.flip)
+        maps, head = codec.render(tensors), self.model.head
+        total, weight = self.objective.sums(outputs, maps, tensors, codec.sigma, self.flip, head)
         self.optimizer.zero_grad(set_to_none=True)
         (total / weight).backward()
         self.optimizer.step()

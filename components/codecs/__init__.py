@@ -4,11 +4,11 @@
 decode in torch, on the device. `DECODERS` are the ways to read one Gaussian.
 """
 
-from components.codecs.base import Decoded
 from components.codecs.decoders import DECODERS
 from components.codecs.hih import Hih
 from components.codecs.rounded import Rounded
 from components.codecs.subpixel import Subpixel
+from components.interfaces import Decoded
 
 Codec = Hih | Rounded | Subpixel
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from components.geometry import to_cells
-from components.networks.heads import Head
+from components.interfaces import Head
+from components.limits import Range, check_range
 
-
-class Decoded(NamedTuple):
-    """Landmarks read off maps.
-
-    Attributes:
-        landmarks: (N, K, 2) float32, (x, y), crop px.
-        confidence: (N, K) float32, the map's highest value clipped to [0, 1]; a perfect map gives about 1.
-    """
-
-    landmarks: torch.Tensor
-    confidence: torch.Tensor
+# A batch of 64 such crops takes 3 GB as bytes; published ones have 256 px.
+CROP = Range(1, 4096, "a batch of larger crops does not fit into memory")
+# Of a decoder's square around the peak: from any cell, 127 cells see the whole of a map of 64, the published size.
+MAX_WINDOW = 127
+# What `dark` reads around a peak is six sigmas and five cells wide, which stays below the widest window up to here.
+SIGMA = Range(0, 20, "the widest window, of 127 cells, holds six sigmas of it")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +28,7 @@ class Grid:
         stride: Crop px per cell.
 
     Raises:
-        ValueError: The stride does not divide the crop.
+        ValueError: The stride does not divide the crop, or the crop is out of its bounds.
     """
 
     crop: int
@@ -42,6 +37,7 @@ class Grid:
     def __post_init__(self) -> None:
         if self.crop <= 0 or self.stride <= 0 or self.crop % self.stride:
             raise ValueError(f"stride {self.stride} does not divide crop {self.crop}")
+        check_range("crop", self.crop, CROP)
 
     @property
     def side(self) -> int:
@@ -89,23 +85,3 @@ def gaussian_maps(centre: torch.Tensor, weight: torch.Tensor, sigma: float, side
 def last_stack(heatmap: torch.Tensor) -> torch.Tensor:
     """(N, K, h, w) as it is, or the last of (N, S, K, h, w) stacks; in float32."""
     return (heatmap[:, -1] if heatmap.ndim == 5 else heatmap).float()
-
-
-def find_peak(heatmap: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The highest cell of each map (N, K, h, w).
-
-    Row maxima first: on a CPU, torch reads `amax` 11 times faster than `argmax` over the flattened map.
-
-    Returns:
-        cell (N, K, 2) int64, (x, y), and its value (N, K).
-    """
-    y = heatmap.amax(-1).argmax(-1)
-    row = heatmap.gather(-2, y[..., None, None].expand(*y.shape, 1, heatmap.shape[-1])).squeeze(-2)
-    value, x = row.max(-1)
-    return torch.stack([x, y], -1), value
-
-
-def offsets_at(offset_map: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
-    """What a map of offsets (N, 2, h, w) says at whole cells (N, K, 2), (x, y): (N, K, 2), (x, y)."""
-    index = (cells[..., 1] * offset_map.shape[-1] + cells[..., 0]).long()
-    return offset_map.flatten(-2).gather(-1, index[:, None].expand(-1, 2, -1)).transpose(1, 2)

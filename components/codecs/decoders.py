@@ -91,9 +91,9 @@ def dark(heatmap: torch.Tensor, peak: torch.Tensor, reading: Reading) -> torch.T
     Reference: Zhang et al., "Distribution-Aware Coordinate Representation for Human Pose Estimation" (DARK), CVPR 2020,
     section 3.1; derivatives by central differences as in the published code.
     """
-    reach = round(3 * reading.sigma)
-    values, inside = cut_window(heatmap, peak, 2 * reach + 5)
-    kernel = torch.exp(-((torch.arange(2 * reach + 1, device=heatmap.device) - reach) ** 2) / (2 * reading.sigma**2))
+    radius = round(3 * reading.sigma)
+    values, inside = cut_window(heatmap, peak, 2 * radius + 5)
+    kernel = torch.exp(-((torch.arange(2 * radius + 1, device=heatmap.device) - radius) ** 2) / (2 * reading.sigma**2))
     # (5, window): each row is the kernel, one cell further. The blur is separable: rows, then columns.
     blur = torch.stack([functional.pad(kernel / kernel.sum(), (i, 4 - i)) for i in range(5)])
     logs = (blur @ torch.where(inside, values, 0) @ blur.T).clamp_min(TINY).log()
@@ -103,7 +103,7 @@ def dark(heatmap: torch.Tensor, peak: torch.Tensor, reading: Reading) -> torch.T
     dxy = (logs[..., 3, 3] - logs[..., 1, 3] - logs[..., 3, 1] + logs[..., 1, 1]) / 4
     determinant = dxx * dyy - dxy**2
     # A maximum has a negative definite second derivative; anything else is noise, and stays at the peak.
-    proper = (determinant > 0) & (dxx < 0) & inside[..., reach : reach + 5, reach : reach + 5].all(-1).all(-1)
+    proper = (determinant > 0) & (dxx < 0) & inside[..., radius : radius + 5, radius : radius + 5].all(-1).all(-1)
     step = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], -1) / torch.where(proper, determinant, 1)[..., None]
     return torch.where(proper[..., None], step, 0).clamp(-1, 1)
 

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 
 import torch
 
-from components.codecs.base import Decoded, Grid, find_peak, gaussian_maps, last_stack
+from components.codecs.base import MAX_WINDOW, SIGMA, Grid, gaussian_maps, last_stack
 from components.codecs.decoders import DECODERS, Reading
 from components.geometry import from_cells
+from components.interfaces import Decoded
+from components.limits import NOT_NEGATIVE, Range, check_range
+from components.peaks import find_peak
+
+WINDOW = Range(1, MAX_WINDOW, "from any cell it sees the whole of a map of 64")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +27,7 @@ class Gaussian(Grid):
         decoder: Key in `DECODERS`.
 
     Raises:
-        ValueError: An unknown decoder, an even window, or a sigma or temperature that is not positive.
+        ValueError: An unknown decoder, an even window, a sigma or temperature that is not positive, or one out of bounds.
     """
 
     sigma: float
@@ -38,6 +43,9 @@ class Gaussian(Grid):
             raise ValueError(
                 f"a window is odd, a sigma and a temperature above 0; got {self.window}, {self.sigma}, {self.temperature}"
             )
+        check_range("window", self.window, WINDOW)
+        check_range("sigma", self.sigma, SIGMA)
+        check_range("temperature", self.temperature, NOT_NEGATIVE)
 
     def render(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Encoded targets -> heatmap (N, K, h, w)."""

@@ -7,23 +7,26 @@ Reference: Lan, Hu, Chen, Xue, Cheng, "HIH: Towards More Accurate Face Alignment
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 
 from components.codecs import released
-from components.codecs.base import Decoded, Grid, find_peak, gaussian_maps, last_stack, offsets_at
+from components.codecs.base import SIGMA, Grid, gaussian_maps, last_stack
 from components.geometry import from_cells
-from components.networks.heads import Head
+from components.interfaces import Decoded, Head
+from components.limits import Range, check_range
+from components.peaks import find_peak, offsets_at
 
 BINS = ("floor", "released")
-# The paper's own head, that of its first version, and what it compares itself with: a regressed offset, an offset map,
-# and no offset at all.
-DECIMAL_HEADS = ("afc", "conv", "od", "transformer", "woo")
+# The paper's word for no head at all: the cell is all there is.
+WITHOUT_OFFSET = "woo"
 DECIMAL_DECODERS = ("argmax", "expectation")
 # Of the least squares behind "expectation", in mean diagonals: perfect maps of 8 bins lose nothing by it, and noise counts
 # for less.
 RIDGE = 1e-4
+DECIMAL = Range(1, 64, "the linear system behind 'expectation' has decimal^4 numbers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +43,13 @@ class Hih(Grid):
         decimal: Bins along each axis.
         decimal_sigma: Standard deviation of the Gaussian on the decimal map, bins.
         bins: "floor" or "released".
-        decimal_head: What the network says of the decimal part: "conv" or "transformer" (a decimal map), "afc" (the part
-            itself, regressed), "od" (a map of parts, read at the peak) or "woo" (nothing).
+        decimal_head: What the network says of the decimal part: a key in `components.heads.HEADS`, or "woo" (nothing).
         decoder: Of the decimal map: "argmax", the highest bin; or "expectation", the mean bin under the network's
             distribution (bins "floor" only).
 
     Raises:
-        ValueError: Unknown bins, head or decoder, a decoder that does not go with the bins, or a size or sigma that is not positive.
+        ValueError: Unknown bins or decoder, a decoder that does not go with the bins, or a size or sigma that is not
+            positive or out of bounds. Which heads there are, the model knows.
     """
 
     sigma: float
@@ -58,7 +61,7 @@ class Hih(Grid):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, known in (("bins", BINS), ("decimal_head", DECIMAL_HEADS), ("decoder", DECIMAL_DECODERS)):
+        for name, known in (("bins", BINS), ("decoder", DECIMAL_DECODERS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}")
         if self.bins == "released" and self.decoder != "argmax":
@@ -66,15 +69,14 @@ class Hih(Grid):
             raise ValueError("bins 'released' are read by decoder 'argmax', as their authors do")
         if self.decimal < 1 or self.sigma <= 0 or self.decimal_sigma <= 0:
             raise ValueError("hih takes a decimal of at least 1, and sigmas above 0")
+        check_range("decimal", self.decimal, DECIMAL)
+        check_range("sigma", self.sigma, SIGMA)
+        check_range("decimal_sigma", self.decimal_sigma, SIGMA)
 
     @property
     def head(self) -> Head | None:
         """The head that the network needs besides its heatmaps."""
-        return None if self.decimal_head == "woo" else Head(self.decimal_head, self.decimal)
-
-    @property
-    def _maps_decimals(self) -> bool:
-        return self.decimal_head in ("conv", "transformer")
+        return None if self.decimal_head == WITHOUT_OFFSET else Head(self.decimal_head, self.decimal)
 
     def encode(self, landmarks: np.ndarray, visible: np.ndarray) -> dict[str, np.ndarray]:
         """(N, K, 2) crop px, (N, K) bool -> cells (N, K, 2) float32, whole; parts (N, K, 2) float32, [0, 1); weight."""
@@ -83,7 +85,7 @@ class Hih(Grid):
         return {"cells": cells, "parts": exact + np.float32(0.5) - cells, "weight": weight}
 
     def render(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Encoded targets -> heatmap (N, K, h, w) and, for the heads that map it, decimal (N, K, d, d)."""
+        """Encoded targets -> heatmap (N, K, h, w) and, for a head, decimal (N, K, d, d)."""
         cells, parts, weight = batch["cells"], batch["parts"], batch["weight"]
         if self.bins == "released":
             maps = {"heatmap": released.integer_maps(cells, weight, self.sigma, self.side)}
@@ -92,12 +94,13 @@ class Hih(Grid):
             maps = {"heatmap": gaussian_maps(cells, weight, self.sigma, self.side)}
             bins = (parts * self.decimal).floor().clamp(0, self.decimal - 1)
             decimal = gaussian_maps(bins, weight, self.decimal_sigma, self.decimal)
-        return {**maps, "decimal": decimal} if self._maps_decimals else maps
+        return {**maps, "decimal": decimal} if self.head else maps
 
     def decode(self, maps: dict[str, torch.Tensor]) -> Decoded:
-        """heatmap (N, K, h, w) or (N, S, K, h, w), and what the head says -> landmarks, crop px.
+        """heatmap (N, K, h, w) or (N, S, K, h, w), and the decimal part -> landmarks, crop px.
 
-        decimal (N, K, d, d) of any scale, offset (N, K, 2) in cells, or offset_map (N, 2, h, w).
+        A part is said, in cells, as offset (N, K, 2) or offset_map (N, 2, h, w), or else as decimal (N, K, d, d), a map
+        of any scale.
         """
         peak, value = find_peak(last_stack(maps["heatmap"]))
         if self.bins == "released":
@@ -106,35 +109,33 @@ class Hih(Grid):
 
     def _parts(self, maps: dict[str, torch.Tensor], peak: torch.Tensor) -> torch.Tensor | float:
         """The decimal part (N, K, 2), (x, y), in cells from the cell's edge."""
-        if self.decimal_head == "woo":
+        if self.head is None:
             return 0.0 if self.bins == "released" else 0.5
-        if self.decimal_head == "afc":
+        if "offset" in maps:
             return maps["offset"].float()
-        if self.decimal_head == "od":
+        if "offset_map" in maps:
             return offsets_at(maps["offset_map"].float(), peak)
         decimal = maps["decimal"].float()
         if self.decoder == "expectation":
-            return self._expected_bins(decimal) / self.decimal
+            return decimal.flatten(-2).softmax(-1) @ mean_bins(self, decimal.device) / self.decimal
         bins, value = find_peak(decimal)
         if self.bins == "released":
             return torch.where(value[..., None] > 0, bins, 0) / self.decimal
         return (bins + 0.5) / self.decimal
 
-    def _expected_bins(self, logits: torch.Tensor) -> torch.Tensor:
-        """The mean of the part, in bins from the cell's edge, (N, K, 2).
 
-        Soft classification makes q = softmax(logits) the mean of the labels of all bins that are possible. The mean bin
-        is linear in q then: q @ W, with W such that the labels of each bin give that bin.
-        """
-        places = torch.arange(self.decimal, device=logits.device) + 0.5
-        bins = torch.cartesian_prod(places, places)  # (d * d, 2)
-        batch = {
-            "cells": 0 * bins[None],
-            "parts": bins[None] / self.decimal,
-            "weight": torch.ones_like(bins[None, :, 0]),
-        }
-        labels = self.render(batch)["decimal"][0].flatten(-2).softmax(-1)
-        square = labels.T @ labels
-        square += RIDGE * square.diagonal().mean() * torch.eye(len(square), device=logits.device)
-        weights = torch.linalg.solve(square, labels.T @ bins)
-        return logits.flatten(-2).softmax(-1) @ weights
+@lru_cache(maxsize=16)
+@torch.no_grad()
+def mean_bins(codec: Hih, device: torch.device) -> torch.Tensor:
+    """W (d * d, 2) such that the mean of the part, in bins from the cell's edge, is softmax(logits) @ W.
+
+    Soft classification makes q = softmax(logits) the mean of the labels of all bins that are possible. The mean bin
+    is linear in q then: W gives each bin for its labels. It is solved once for a configuration and a device.
+    """
+    places = torch.arange(codec.decimal, device=device) + 0.5
+    bins = torch.cartesian_prod(places, places)  # (d * d, 2)
+    drawn = gaussian_maps(bins[None] - 0.5, torch.ones_like(bins[None, :, 0]), codec.decimal_sigma, codec.decimal)
+    labels = drawn[0].flatten(-2).softmax(-1)
+    square = labels.T @ labels
+    square += RIDGE * square.diagonal().mean() * torch.eye(len(square), device=device)
+    return torch.linalg.solve(square, labels.T @ bins)

@@ -8,28 +8,20 @@ from predicted and target decimal maps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 
 from components.losses.adaptive_wing import adaptive_wing
+from components.losses.base import HeatmapLoss
 from components.losses.decimal import coordinate_soft_classification, decimal_mse
 from components.losses.heatmap import heatmap_cross_entropy, heatmap_mse, read_cross_entropy, read_mse
 from components.losses.star import star
 
-
-class HeatmapLoss(NamedTuple):
-    """A loss of predicted and target maps (N, K, h, w) and cells (N, K, 2), and a reading of predicted maps by sigma."""
-
-    loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-    read: Callable[[torch.Tensor, float], torch.Tensor]
-
-
 HEATMAP_LOSSES: dict[str, HeatmapLoss] = {
-    "adaptive_wing": HeatmapLoss(adaptive_wing, read_mse),
-    "cross_entropy": HeatmapLoss(heatmap_cross_entropy, read_cross_entropy),
-    "mse": HeatmapLoss(heatmap_mse, read_mse),
-    "star": HeatmapLoss(star, read_cross_entropy),
+    "adaptive_wing": HeatmapLoss.of_maps(adaptive_wing, read_mse),
+    "cross_entropy": HeatmapLoss.of_maps(heatmap_cross_entropy, read_cross_entropy),
+    "mse": HeatmapLoss.of_maps(heatmap_mse, read_mse),
+    "star": HeatmapLoss.of_cells(star, read_cross_entropy),
 }
 DECIMAL_LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "csc": coordinate_soft_classification,

@@ -14,7 +14,7 @@ OMEGA, THETA, EPSILON, ALPHA = 14.0, 0.5, 1.0, 2.1
 NEAR, NEAR_WEIGHT = 0.2, 10.0
 
 
-def adaptive_wing(predicted: torch.Tensor, target: torch.Tensor, cells: torch.Tensor | None = None) -> torch.Tensor:
+def adaptive_wing(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Weighted mean over the cells of: with d = |predicted - target| and p = alpha - target,
 
     omega * log(1 + (d / epsilon)^p) where d < theta, else the line A * d - C that continues it smoothly.
@@ -22,7 +22,6 @@ def adaptive_wing(predicted: torch.Tensor, target: torch.Tensor, cells: torch.Te
     Args:
         predicted: (N, K, h, w).
         target: (N, K, h, w), peak 1.
-        cells: Not used.
 
     Returns:
         (N, K).

@@ -1,4 +1,4 @@
-"""Losses on what HIH's head says of the decimal part: pure and unreduced, one number per landmark.
+"""Losses on decimal maps, which HIH's heads say: pure and unreduced, one number per landmark.
 
 Reference: Lan et al., "HIH", 2021 (arXiv 2104.03100 v2), section 3.3, and the released evaluation code.
 """
@@ -6,7 +6,6 @@ Reference: Lan et al., "HIH", 2021 (arXiv 2104.03100 v2), section 3.3, and the r
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
 
 def coordinate_soft_classification(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -30,12 +29,3 @@ def coordinate_soft_classification(predicted: torch.Tensor, target: torch.Tensor
 def decimal_mse(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean over the bins of (predicted - target)^2, (N, K): "HIH w. MSE" of the ICCVW version."""
     return ((predicted.float() - target) ** 2).mean((-2, -1))
-
-
-def offset_smooth_l1(predicted: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:
-    """Smooth L1 of parts (N, K, 2), summed over x and y: (N, K). For the heads that say the part itself.
-
-    The paper does not say which loss its alternatives were trained with; this is that of the networks they are from
-    (Law, Deng, "CornerNet", ECCV 2018, section 3.2).
-    """
-    return functional.smooth_l1_loss(predicted.float(), parts, reduction="none").sum(-1)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import torch
 
 
-def heatmap_mse(predicted: torch.Tensor, target: torch.Tensor, cells: torch.Tensor | None = None) -> torch.Tensor:
+def heatmap_mse(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Mean over the cells of (predicted - target)^2.
 
     Args:
         predicted: (N, K, h, w).
         target: (N, K, h, w), peak 1.
-        cells: Not used.
 
     Returns:
         (N, K).
@@ -19,15 +18,12 @@ def heatmap_mse(predicted: torch.Tensor, target: torch.Tensor, cells: torch.Tens
     return ((predicted.float() - target) ** 2).mean((-2, -1))
 
 
-def heatmap_cross_entropy(
-    predicted: torch.Tensor, target: torch.Tensor, cells: torch.Tensor | None = None
-) -> torch.Tensor:
+def heatmap_cross_entropy(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """-sum over the cells of q log softmax(predicted), with q the target divided by its sum.
 
     Args:
         predicted: (N, K, h, w), logits.
         target: (N, K, h, w), not negative; a map of zeros gives 0.
-        cells: Not used.
 
     Returns:
         (N, K).

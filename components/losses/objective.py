@@ -1,17 +1,32 @@
-"""What is minimised: the heatmap's loss over all stacks, plus the decimal part's, plus the consistency of two views."""
+"""What is minimised: the heatmap's loss over all stacks, plus the head's, plus the consistency of two views."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
-from components.codecs.base import offsets_at
+from components.configuration import check_known
+from components.limits import NOT_NEGATIVE, check_range
 from components.losses import DECIMAL_LOSSES, HEATMAP_LOSSES
-from components.losses.decimal import offset_smooth_l1
 from components.losses.siamese import in_face_order, siamese_consistency
 
 Tensors = dict[str, torch.Tensor]
+
+
+class WithLoss(Protocol):
+    """What the objective asks of a head."""
+
+    def loss(
+        self,
+        outputs: Tensors,
+        maps: Tensors,
+        batch: Tensors,
+        decimal_loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    ) -> torch.Tensor:
+        """(N, K), of what the head says; `decimal_loss` is for heads that say a decimal map."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +36,12 @@ class Objective:
     Attributes:
         heatmap: Key in `HEATMAP_LOSSES`.
         heatmap_weight: Of the heatmaps' loss, the mean over the stacks.
-        decimal: Key in `DECIMAL_LOSSES`; of use to codecs with a decimal map.
-        decimal_weight: Of the decimal part's loss; HIH's 0.05.
-        siamese_weight: Of the consistency between two views of a face; 0 for one view.
+        decimal: Key in `DECIMAL_LOSSES`; of use to heads that say a decimal map.
+        decimal_weight: Of the head's loss, where the codec asks for a head; HIH's 0.05.
+        siamese_weight: Of the consistency between two views of a face; 0 trains on one view.
+
+    Raises:
+        ValueError: An unknown loss, or a weight below 0.
     """
 
     heatmap: str
@@ -32,13 +50,25 @@ class Objective:
     decimal_weight: float
     siamese_weight: float
 
+    def __post_init__(self) -> None:
+        check_known(HEATMAP_LOSSES, "heatmap loss", self.heatmap)
+        check_known(DECIMAL_LOSSES, "decimal loss", self.decimal)
+        for name in ("heatmap_weight", "decimal_weight", "siamese_weight"):
+            check_range(name, getattr(self, name), NOT_NEGATIVE)
+
     @property
     def num_views(self) -> int:
         """How many views of a face it takes."""
         return 2 if self.siamese_weight > 0 else 1
 
     def sums(
-        self, outputs: Tensors, maps: Tensors, batch: Tensors, sigma: float, flip: torch.Tensor
+        self,
+        outputs: Tensors,
+        maps: Tensors,
+        batch: Tensors,
+        sigma: float,
+        flip: torch.Tensor,
+        head: WithLoss | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The weighted sum over views and landmarks, and the sum of weights: scalars.
 
@@ -51,9 +81,10 @@ class Objective:
             batch: Targets; weight (N, K), where it is 0, the gradient is 0; with two views `back` and `flipped`.
             sigma: Of the codec.
             flip: (K,), the scheme's permutation.
+            head: The model's, whose loss is added; or None.
         """
         weight = batch["weight"]
-        total = (self._supervised(outputs, maps, batch) * weight).sum()
+        total = (self._supervised(outputs, maps, batch, head) * weight).sum()
         if self.siamese_weight > 0:
             # A landmark that one of the views has no truth for is left alone in both.
             known = in_face_order(weight, batch["flipped"], flip)
@@ -61,22 +92,15 @@ class Objective:
             total = total + self.siamese_weight * (consistency * known[0::2] * known[1::2]).sum()
         return total, weight.sum()
 
-    def _supervised(self, outputs: Tensors, maps: Tensors, batch: Tensors) -> torch.Tensor:
+    def _supervised(self, outputs: Tensors, maps: Tensors, batch: Tensors, head: WithLoss | None) -> torch.Tensor:
         """(N, K)."""
         loss = HEATMAP_LOSSES[self.heatmap].loss
         stacks = outputs["heatmap"].unbind(1)
         each = torch.stack([loss(predicted, maps["heatmap"], batch["cells"]) for predicted in stacks])
-        return self.heatmap_weight * each.mean(0) + self.decimal_weight * self._decimal(outputs, maps, batch)
-
-    def _decimal(self, outputs: Tensors, maps: Tensors, batch: Tensors) -> torch.Tensor | float:
-        """(N, K), of whichever head the network has."""
-        if "decimal" in outputs:
-            return DECIMAL_LOSSES[self.decimal](outputs["decimal"], maps["decimal"])
-        if "offset" in outputs:
-            return offset_smooth_l1(outputs["offset"], batch["parts"])
-        if "offset_map" in outputs:
-            return offset_smooth_l1(offsets_at(outputs["offset_map"], batch["cells"]), batch["parts"])
-        return 0.0
+        heatmaps = self.heatmap_weight * each.mean(0)
+        if head is None:
+            return heatmaps
+        return heatmaps + self.decimal_weight * head.loss(outputs, maps, batch, DECIMAL_LOSSES[self.decimal])
 
     def _consistency(self, heatmaps: torch.Tensor, batch: Tensors, sigma: float, flip: torch.Tensor) -> torch.Tensor:
         """(N / 2, K), the mean over the stacks; of maps as the codec reads them, so that its weight means the same for

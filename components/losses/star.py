@@ -12,7 +12,7 @@ import torch
 EIGENVALUE_WEIGHT, LINEAR_FROM, EPSILON = 1.0, 0.01, 1e-5
 
 
-def star(predicted: torch.Tensor, target: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
+def star(predicted: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
     """sum over the two axes i of smooth_l1(v_i . (truth - mean)) / sqrt(l_i + eps), plus l_1 + l_2.
 
     mean, l_i and v_i are mean, eigenvalues and eigenvectors of the covariance of softmax(predicted); the map's side is 2.
@@ -21,7 +21,6 @@ def star(predicted: torch.Tensor, target: torch.Tensor, cells: torch.Tensor) -> 
 
     Args:
         predicted: (N, K, h, w), logits.
-        target: Not used.
         cells: (N, K, 2), (x, y): the truth.
 
     Returns:

@@ -6,20 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from components.samples import tight_boxes
 from components.schemes import Scheme
-
-
-def tight_boxes(landmarks: np.ndarray) -> np.ndarray:
-    """The tight boxes of the labelled among landmarks (N, K, 2), (x, y).
-
-    Returns:
-        (N, 4), x0, y0, x1, y1, in the landmarks' unit; NaN for a face without any.
-    """
-    labelled = np.isfinite(landmarks).all(axis=-1, keepdims=True)
-    low = np.where(labelled, landmarks, np.inf).min(axis=1)
-    high = np.where(labelled, landmarks, -np.inf).max(axis=1)
-    boxes = np.concatenate([low, high], axis=1)
-    return np.where(np.isfinite(boxes).all(axis=1, keepdims=True), boxes, np.nan)
 
 
 def sides(boxes: np.ndarray) -> np.ndarray:

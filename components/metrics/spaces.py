@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.metrics.normalisers import sides, tight_boxes
+from components.metrics.normalisers import sides
+from components.samples import tight_boxes
 
 SPACES = ("image", "square", "stretched")
 BOXES = ("annotated", "landmarks", "landmarks+annotated")

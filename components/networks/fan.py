@@ -17,8 +17,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from components.networks.heads import Head, build_head
-from components.networks.layers import StackedNet
+from components.limits import check_range
+from components.networks.sizes import DEPTHS, FEATURES, STACKS
+from components.networks.stacked import StackedNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Fan:
         decimal_features: Channels of the head, if the codec asks for one; no part of FAN, the value is HIH's.
 
     Raises:
-        ValueError: No module or depth, or features that the block cannot quarter.
+        ValueError: No module or depth, features that the block cannot quarter, or a size over its bound.
     """
 
     modules: int
@@ -41,6 +42,7 @@ class Fan:
     decimal_features: int = 384
 
     stride = 4
+    conv_std = None  # PyTorch's own start, as the authors'
 
     def __post_init__(self) -> None:
         # The stem's blocks have half the features, and a block gives a quarter of its own to each finer scale.
@@ -49,17 +51,21 @@ class Fan:
                 f"fan takes at least 1 module and depth 1, and features of a multiple of 8, "
                 f"got {self.modules}, {self.depth} and {self.features}"
             )
+        check_range("modules", self.modules, STACKS)
+        check_range("depth", self.depth, DEPTHS)
+        check_range("features", self.features, FEATURES)
+        check_range("decimal_features", self.decimal_features, FEATURES)
 
-    def build(self, num_landmarks: int, crop: int, head: Head | None) -> nn.Module:
-        """The network for K landmarks, crops of `crop` px, and the head that the codec asks for, or none.
+    def build(self, num_landmarks: int, crop: int, with_feature: bool) -> nn.Module:
+        """The network for K landmarks and crops of `crop` px; `with_feature`, it hands out what a head reads.
 
         Raises:
-            ValueError: The crop cannot be halved that often, or the head does not fit.
+            ValueError: The crop cannot be halved that often.
         """
         multiple = 4 * 2**self.depth
         if crop < multiple or crop % multiple:
             raise ValueError(f"fan of depth {self.depth} takes crops of a multiple of {multiple} px, got {crop}")
-        return FanNet(self, num_landmarks, crop // 4, head)
+        return FanNet(self, num_landmarks, with_feature)
 
 
 def bn_conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
@@ -131,7 +137,7 @@ class FanModule(nn.Module):
 class FanNet(StackedNet):
     """The module of a configuration."""
 
-    def __init__(self, config: Fan, num_landmarks: int, side: int, head: Head | None) -> None:
+    def __init__(self, config: Fan, num_landmarks: int, with_feature: bool) -> None:
         super().__init__()
         features = config.features
         self.stem = nn.Sequential(
@@ -146,5 +152,5 @@ class FanNet(StackedNet):
         self.stacks = nn.ModuleList(
             FanModule(config, num_landmarks, last=module == config.modules - 1) for module in range(config.modules)
         )
-        # It reads the last module's feature: FAN has no fusion after it, as HIH's hourglass has.
-        self.decimal = build_head(head, features, config.decimal_features, num_landmarks, side) if head else None
+        # A head reads the last module's feature: FAN has no fusion after it, as HIH's hourglass has.
+        self.with_feature = with_feature

@@ -1,4 +1,4 @@
-"""HIH's network: a stem, stacked hourglasses, and after the last one a head for the decimal part.
+"""HIH's network: a stem and stacked hourglasses; a head for the decimal part comes after the last one.
 
 Sizes and order as in the released evaluation code (starhiking/HeatmapInHeatmap at 7174ea2); 1, 2 and 4 stacks of depth
 4 and 256 features are HIH_T, HIH_S and HIH_B. Smaller ones by the same parameters.
@@ -14,8 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from components.networks.heads import Head, build_head
-from components.networks.layers import StackedNet, conv_bn
+from components.layers import conv_bn
+from components.limits import check_range
+from components.networks.sizes import DEPTHS, FEATURES, STACKS
+from components.networks.stacked import StackedNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,9 @@ class Hourglass:
         decimal_features: Channels of the head, if the codec asks for one (384 as released).
         released_skips: Also allocate the skip layers that the released code never uses, so that its checkpoints load
             and its published parameter counts (22.68 M for HIH_B) come out.
+
+    Raises:
+        ValueError: A size out of its bounds.
     """
 
     stacks: int
@@ -38,18 +43,25 @@ class Hourglass:
     released_skips: bool = False
 
     stride = 4
+    conv_std = 0.001  # as released, of the head's convolutions too
 
-    def build(self, num_landmarks: int, crop: int, head: Head | None) -> nn.Module:
-        """The network for K landmarks, crops of `crop` px, and the head that the codec asks for, or none.
+    def __post_init__(self) -> None:
+        check_range("stacks", self.stacks, STACKS)
+        check_range("depth", self.depth, DEPTHS)
+        check_range("features", self.features, FEATURES._replace(low=4))  # the stem begins with a quarter of them
+        check_range("decimal_features", self.decimal_features, FEATURES)
+
+    def build(self, num_landmarks: int, crop: int, with_feature: bool) -> nn.Module:
+        """The network for K landmarks and crops of `crop` px; `with_feature`, it hands out what a head reads.
 
         Raises:
-            ValueError: The crop cannot be halved that often, or the head does not fit.
+            ValueError: The crop cannot be halved that often.
         """
         if crop % (4 * 2**self.depth):
             raise ValueError(
                 f"hourglass of depth {self.depth} takes crops of a multiple of {4 * 2**self.depth} px, got {crop}"
             )
-        return HourglassNet(self, num_landmarks, crop // 4, head)
+        return HourglassNet(self, num_landmarks, with_feature)
 
 
 class Residual(nn.Module):
@@ -113,7 +125,7 @@ class Stack(nn.Module):
 class HourglassNet(StackedNet):
     """The module of a configuration."""
 
-    def __init__(self, config: Hourglass, num_landmarks: int, side: int, head: Head | None) -> None:
+    def __init__(self, config: Hourglass, num_landmarks: int, with_feature: bool) -> None:
         super().__init__()
         features, spare = config.features, config.released_skips
         self.stem = nn.Sequential(
@@ -124,13 +136,9 @@ class HourglassNet(StackedNet):
             Residual(features // 2, features, spare),
         )
         self.stacks = nn.ModuleList(Stack(config, num_landmarks) for _ in range(config.stacks))
-        self.decimal = build_head(head, features, config.decimal_features, num_landmarks, side) if head else None
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.normal_(module.weight, std=0.001)  # as released
-
-        if self.decimal is None:
-            # Without the head nothing follows the last fusion, and DDP waits for gradients of all it knows.
+        self.with_feature = with_feature
+        if not with_feature:
+            # Without a head nothing follows the last fusion, and DDP waits for gradients of all it knows.
             last = self.stacks[-1]
             last.merge_features.requires_grad_(False)
             last.merge_heatmap.requires_grad_(False)

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from components.networks.heads import Head, build_head
-from components.networks.layers import conv_bn
+from components.layers import conv_bn
+from components.limits import check_range
+from components.networks.sizes import FEATURES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,21 +22,38 @@ class UNet:
 
     Attributes:
         width: Channels at stride 4; 1.5, 2 and 2.5 times as many at strides 8, 16 and 32.
+
+    Raises:
+        ValueError: A width out of its bounds.
     """
 
     width: int
 
     stride = 4
+    conv_std = None  # PyTorch's own start
 
-    def build(self, num_landmarks: int, crop: int, head: Head | None) -> nn.Module:
-        """The network for K landmarks, crops of `crop` px, and the head that the codec asks for, or none.
+    def __post_init__(self) -> None:
+        check_range("width", self.width, FEATURES._replace(low=2))  # the stem begins with half of them
+
+    @property
+    def features(self) -> int:
+        """Channels of the feature that a head reads."""
+        return self.width
+
+    @property
+    def decimal_features(self) -> int:
+        """Channels of the head, if the codec asks for one."""
+        return 2 * self.width
+
+    def build(self, num_landmarks: int, crop: int, with_feature: bool) -> nn.Module:
+        """The network for K landmarks and crops of `crop` px; `with_feature`, it hands out what a head reads.
 
         Raises:
-            ValueError: The crop is not a multiple of 32, the width odd, or the head does not fit.
+            ValueError: The crop is not a multiple of 32, or the width odd.
         """
         if crop % 32 or self.width % 2:
             raise ValueError(f"unet takes crops of a multiple of 32 px and an even width, got {crop} and {self.width}")
-        return UNetNet(self.width, num_landmarks, crop // 4, head)
+        return UNetNet(self.width, num_landmarks, with_feature)
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -43,16 +61,16 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class UNetNet(nn.Module):
-    """(N, 3, H, W) -> heatmap (N, 1, K, H/4, W/4) and, with a head, its output."""
+    """(N, 3, H, W) -> heatmap (N, 1, K, H/4, W/4) and, for a head, feature (N, C, H/4, W/4)."""
 
-    def __init__(self, width: int, num_landmarks: int, side: int, head: Head | None) -> None:
+    def __init__(self, width: int, num_landmarks: int, with_feature: bool) -> None:
         super().__init__()
         sizes = [width, width * 3 // 2, width * 2, width * 5 // 2]
         self.stem = nn.Sequential(conv_bn(3, width // 2, 3, 2), conv_bn(width // 2, width, 3, 2))
         self.down = nn.ModuleList(block(a, b) for a, b in zip([width, *sizes], sizes, strict=False))
         self.up = nn.ModuleList(block(a + b, b) for a, b in zip(sizes[:0:-1], sizes[-2::-1], strict=True))
         self.heatmap = nn.Conv2d(width, num_landmarks, 1)
-        self.decimal = build_head(head, width, 2 * width, num_landmarks, side) if head else None
+        self.with_feature = with_feature
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         x = self.stem(x)
@@ -63,6 +81,4 @@ class UNetNet(nn.Module):
         for up, skip in zip(self.up, levels[-2::-1], strict=True):
             x = up(torch.cat([functional.interpolate(x, scale_factor=2), skip], 1))
         outputs = {"heatmap": self.heatmap(x)[:, None]}
-        if self.decimal is not None:
-            outputs[self.decimal.output] = self.decimal(x)
-        return outputs
+        return {**outputs, "feature": x} if self.with_feature else outputs

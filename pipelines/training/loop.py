@@ -115,7 +115,7 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
             }
             history.append(metrics)
             if val_nme < best["val_nme"]:
-                best = {"val_nme": val_nme, "step": step, "weights": copy_of(average.module.network)}
+                best = {"val_nme": val_nme, "step": step, "weights": copy_of(average.module)}
             state = {
                 "model": model.state_dict(),
                 "average": average.state_dict(),
@@ -137,7 +137,7 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
         with torch.autocast(worker.device.type, torch.bfloat16, enabled=params.train.precision == "bfloat16"):
             outputs = forward(batch["pixels"])
         maps = config.codec.render(batch)
-        total, weight = objective.sums(outputs, maps, batch, config.codec.sigma, flip)
+        total, weight = objective.sums(outputs, maps, batch, config.codec.sigma, flip, model.head)
         sums = reduce_sum(torch.stack([total.detach(), weight]))
         if not torch.isfinite(sums).all():
             raise ValueError(f"the loss is not finite at step {step}: lower train.lr ({params.train.lr})")
@@ -210,6 +210,6 @@ def to_device(batch: Batch, device: torch.device, layout: torch.memory_format) -
     return {**tensors, "pixels": tensors["pixels"].contiguous(memory_format=layout)}
 
 
-def copy_of(network: nn.Module) -> dict[str, torch.Tensor]:
+def copy_of(model: LandmarkModel) -> dict[str, torch.Tensor]:
     """The weights as they are now, on the CPU."""
-    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    return {name: value.detach().cpu().clone() for name, value in model.weights().items()}

@@ -1,4 +1,4 @@
-"""What the tests of `components` share: one thread, a scheme of three landmarks, drawn dots."""
+"""What the tests of `components` share: one thread, a scheme of three landmarks, drawn dots, weights, joined models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from components.codecs import Hih
+from components.model import LandmarkModel, ModelConfig
+from components.networks import Network
 from components.schemes import Scheme
 
 
@@ -46,3 +50,39 @@ def centroid() -> Callable[[np.ndarray], np.ndarray]:
         return np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[[nn.Module], nn.Module]:
+    """Draws weights, biases and batch norm's statistics, and sets to evaluation.
+
+    Fresh ones would hide much: HIH's deviations let nothing through, and a batch norm that was never trained is the
+    identity, whatever its place.
+    """
+
+    def draw(network: nn.Module) -> nn.Module:
+        torch.manual_seed(0)
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+            if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+                nn.init.normal_(module.bias, std=0.1)
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.weight, 0.5, 1.5)
+                nn.init.normal_(module.bias, std=0.1)
+                nn.init.normal_(module.running_mean, std=0.1)
+                nn.init.uniform_(module.running_var, 0.5, 1.5)
+        return network.eval()
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def joined(three: Scheme) -> Callable[..., LandmarkModel]:
+    """(network, kind of its head or None) -> both joined, for the three landmarks, with a decimal map of 4 bins."""
+
+    def join(network: Network, kind: str | None, crop: int = 64, decimal: int = 4) -> LandmarkModel:
+        codec = Hih(crop=crop, stride=4, sigma=1.5, decimal=decimal, decimal_head=kind or "woo")
+        return LandmarkModel(ModelConfig(three, codec, network, "mse", 1.3, "landmarks"))
+
+    return join

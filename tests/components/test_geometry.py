@@ -8,7 +8,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.geometry import apply, compose, from_cells, invert, similarity, to_cells
+from components.geometry import (
+    apply,
+    compose,
+    enlarge,
+    enlargement,
+    from_cells,
+    into_unit,
+    invert,
+    out_of_unit,
+    similarity,
+    to_cells,
+)
 
 coordinates = st.floats(-500, 500)
 angles = st.floats(-180, 180)
@@ -108,3 +119,26 @@ def test_a_flip_mirrors_the_finished_view(angle: float, scale: float, dx: float,
     plain = apply(view(angle, scale, (dx, dy), False, 64, 32), np.array([[x, y]]))
     mirrored = apply(view(angle, scale, (dx, dy), True, 64, 32), np.array([[x, y]]))
     np.testing.assert_allclose([[31 - plain[0, 0], plain[0, 1]]], mirrored, atol=1e-9)
+
+
+def test_enlarging_keeps_the_edges_and_not_the_pixels_centres() -> None:
+    # By hand, 10 px enlarged 2.5 times to 25: the edges are -0.5 and 9.5 -> 24.5; the middle of the first px -> 0.75.
+    assert [-0.5, 24.5, 0.75] == enlarge(np.array([-0.5, 9.5, 0.0]), 2.5).tolist()
+
+
+def test_enlarging_by_a_factor_for_each_axis() -> None:
+    # By hand: x (3 + 0.5) * 2 - 0.5, y (1 + 0.5) * 4 - 0.5.
+    assert [[6.5, 5.5]] == enlarge(np.array([[3.0, 1.0]]), np.array([2.0, 4.0])).tolist()
+
+
+@given(coordinates, coordinates, st.floats(0.1, 10))
+def test_enlarging_is_the_same_as_an_affine(x: float, y: float, factor: float) -> None:
+    at = np.array([[x, y]])
+    np.testing.assert_allclose(apply(enlargement(factor), at), enlarge(at, factor), atol=1e-9)
+
+
+def test_the_unit_square_is_a_picture_from_edge_to_edge() -> None:
+    # By hand, 8 px: the edges are -0.5 and 7.5, the centre 3.5.
+    at = np.array([[-0.5, 7.5], [3.5, 3.5]])
+    np.testing.assert_allclose(apply(into_unit(8), at), [[-1, 1], [0, 0]], atol=1e-12)
+    np.testing.assert_allclose(apply(out_of_unit(8), apply(into_unit(8), at)), at, atol=1e-12)

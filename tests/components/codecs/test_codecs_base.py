@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from components.codecs.base import Grid, find_peak, gaussian_maps, last_stack
+from components.codecs.base import Grid, gaussian_maps, last_stack
+from components.peaks import find_peak
 
 GRID = Grid(crop=32, stride=4)
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from components.codecs import CODECS, DECODERS, Subpixel
-from components.codecs.base import find_peak, gaussian_maps
+from components.codecs.base import gaussian_maps
 from components.codecs.decoders import Reading
+from components.peaks import find_peak
 
 READING = Reading(sigma=1.5, window=5, temperature=10.0)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from components.codecs import Hih
+from components.codecs.hih import mean_bins
 
 CODEC = Hih(crop=256, stride=4, sigma=1.5)
 SEEN = np.ones((1, 1), bool)
@@ -122,7 +123,7 @@ def test_an_offset_that_is_said_itself_loses_nothing(render: Callable, head: str
     landmarks = np.random.default_rng(0).uniform(0, 255, (5, 1, 2)).astype(np.float32)
     targets = codec.encode(landmarks, np.ones((5, 1), bool))
     maps = render(codec, landmarks)
-    assert {"heatmap"} == set(maps)
+    assert {"heatmap", "decimal"} == set(maps)  # what the head says instead is what counts
     offset_map = torch.zeros(5, 2, 64, 64)
     for n in range(5):
         x, y = targets["cells"][n, 0].astype(int)
@@ -159,7 +160,6 @@ def test_the_expectation_of_a_doubtful_map_is_the_mean_of_its_bins() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"decimal_head": "vit"}, "unknown decimal_head 'vit'; known: afc, conv, od, transformer, woo"),
         ({"decoder": "mean"}, "unknown decoder 'mean'; known: argmax, expectation"),
         ({"bins": "released", "decoder": "expectation"}, "bins 'released' are read by decoder 'argmax'"),
     ],
@@ -167,3 +167,33 @@ def test_the_expectation_of_a_doubtful_map_is_the_mean_of_its_bins() -> None:
 def test_what_is_not_known_or_does_not_go_together_is_refused(wrong: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Hih(**{"crop": 256, "stride": 4, "sigma": 1.5, **wrong})
+
+
+@pytest.mark.parametrize("decimal", [1, 4, 8])
+@pytest.mark.parametrize("decimal_sigma", [0.7, 1.0])
+def test_the_mean_bins_give_each_bin_for_its_own_labels(decimal: int, decimal_sigma: float) -> None:
+    codec = Hih(crop=64, stride=4, sigma=1.5, decimal=decimal, decimal_sigma=decimal_sigma, decoder="expectation")
+    # Independent: landmark by landmark through the codec's own drawing, in float64, without a ridge.
+    places = (np.arange(decimal) + 0.5) / decimal
+    for y in places:
+        for x in places:
+            part = torch.tensor([[[x, y]]], dtype=torch.float32)
+            drawn = codec.render({"cells": torch.zeros(1, 1, 2), "parts": part, "weight": torch.ones(1, 1)})["decimal"]
+            mean = drawn.flatten().softmax(0) @ mean_bins(codec, torch.device("cpu"))
+            np.testing.assert_allclose(mean, [x * decimal, y * decimal], atol=0.05)
+
+
+def test_the_linear_system_is_solved_once_for_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved = []
+    solve = torch.linalg.solve
+    monkeypatch.setattr(torch.linalg, "solve", lambda *system: solved.append(1) or solve(*system))
+    maps = {"heatmap": torch.rand(2, 3, 16, 16), "decimal": torch.rand(2, 3, 8, 8)}
+    for _ in range(3):
+        Hih(crop=64, stride=4, sigma=1.4375, decoder="expectation").decode(maps)
+    assert [1] == solved
+
+
+@pytest.mark.parametrize("name", ["crop", "decimal"])
+def test_a_size_of_a_billion_is_refused_by_its_name(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} is 1000000000: expected 1 to "):
+        Hih(**{"crop": 256, "stride": 4, "sigma": 1.5, name: 10**9})

@@ -141,3 +141,11 @@ def test_the_expectation_of_a_perfect_map_is_nearly_exact_where_the_window_holds
     maps = codec.render({name: torch.from_numpy(value) for name, value in encoded.items()})
     error = np.linalg.norm(codec.decode(maps).landmarks.numpy() - landmarks, axis=-1).mean() / 4
     assert floor == pytest.approx(error, abs=0.0005)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "bounds"), [("window", 129, "1 to 127"), ("sigma", 20.5, "0 to 20"), ("crop", 4100, "1 to 4096")]
+)
+def test_a_size_over_its_bound_is_refused_with_the_bound(name: str, value: float, bounds: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} is {value}: expected {bounds} "):
+        Subpixel(**{"crop": 256, "stride": 4, "sigma": 1.5, name: value})

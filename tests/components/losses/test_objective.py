@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from components.configuration import meanings
+from components.heads import HEADS
+from components.heads.base import Sizes, offset_smooth_l1
 from components.losses import DECIMAL_LOSSES, HEATMAP_LOSSES
-from components.losses.decimal import offset_smooth_l1
 from components.losses.objective import Objective
 from components.losses.siamese import siamese_consistency
 
@@ -38,8 +40,14 @@ def batch(weight: torch.Tensor | None = None, faces: int = 2) -> dict[str, torch
     }
 
 
+HEAD_OF = {"decimal": "conv", "offset": "afc", "offset_map": "od"}
+
+
 def sums(objective: Objective, outputs: dict, batch: dict, maps: dict = MAPS) -> tuple[torch.Tensor, torch.Tensor]:
-    return objective.sums(outputs, maps, batch, SIGMA, FLIP)
+    """With the head that says what is in the outputs beside the heatmap."""
+    sizes = Sizes(features=8, hidden=8, num_landmarks=3, side=8, decimal=4)
+    heads = [HEADS[HEAD_OF[name]](sizes) for name in outputs if name != "heatmap"]
+    return objective.sums(outputs, maps, batch, SIGMA, FLIP, heads[0] if heads else None)
 
 
 def test_stacks_count_alike_and_landmarks_by_their_weight(objective: Objective) -> None:
@@ -154,3 +162,23 @@ def test_with_supervision_off_only_the_consistency_is_left(objective: Objective)
     read = HEATMAP_LOSSES[objective.heatmap].read
     expected = siamese_consistency(read(outputs["heatmap"][:, 0], SIGMA), given["back"], given["flipped"], FLIP)
     torch.testing.assert_close(expected.sum(), sums(silent, outputs, given)[0])
+
+
+@pytest.mark.parametrize("name", ["heatmap_weight", "decimal_weight", "siamese_weight"])
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+def test_a_weight_below_0_or_not_finite_is_refused(objective: Objective, name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name} is {value}: expected at least 0$"):
+        replace(objective, **{name: value})
+
+
+def test_an_unknown_loss_is_refused_with_the_known(objective: Objective) -> None:
+    with pytest.raises(
+        ValueError, match=r"^unknown heatmap loss 'l3'; known: adaptive_wing, cross_entropy, mse, star$"
+    ):
+        replace(objective, heatmap="l3")
+    with pytest.raises(ValueError, match=r"^unknown decimal loss 'l3'; known: csc, mse$"):
+        replace(objective, decimal="l3")
+
+
+def test_every_field_has_its_meaning() -> None:
+    assert "" not in meanings(Objective).values()

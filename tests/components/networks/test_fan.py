@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from components.networks import Fan, Head
+from components.networks import Fan
 
 
 def bn_conv(inputs: int, outputs: int, kernel: int) -> int:
@@ -32,7 +32,7 @@ def block(inputs: int, outputs: int) -> int:
 @pytest.mark.parametrize("num_landmarks", [98, 68, 29, 19])
 def test_parameters_are_counted_by_hand(modules: int, millions: float, num_landmarks: int) -> None:
     with torch.device("meta"):
-        network = Fan(modules=modules).build(num_landmarks, crop=256, head=None)
+        network = Fan(modules=modules).build(num_landmarks, crop=256, with_feature=False)
     stem = conv(3, 64, 7) + 2 * 64 + block(64, 128) + block(128, 128) + block(128, 256)
     # Three blocks on each of four levels and one in the middle, one after; 1x1 and batch norm; heatmaps.
     module = 14 * block(256, 256) + conv(256, 256) + 2 * 256 + conv(256, num_landmarks)
@@ -104,25 +104,25 @@ class Restated:
 def test_the_forward_pass_is_the_authors_restated_from_their_code(
     drawn, modules: int, features: int, num_landmarks: int
 ) -> None:
-    network = drawn(Fan(modules=modules, features=features).build(num_landmarks, crop=256, head=None))
+    network = drawn(Fan(modules=modules, features=features).build(num_landmarks, crop=256, with_feature=False))
     pixels = torch.randn(1, 3, 256, 256)
     with torch.no_grad():
         expected, actual = Restated(network, modules, depth=4)(pixels), network(pixels)["heatmap"]
     torch.testing.assert_close(expected, actual, rtol=0, atol=1e-5 * expected.abs().max().item())
 
 
-def test_the_head_reads_what_the_last_heatmaps_are_made_from(drawn) -> None:
+def test_the_head_reads_what_the_last_heatmaps_are_made_from(drawn, joined) -> None:
     config = Fan(modules=2, features=8, depth=2, decimal_features=8)
-    network, pixels = drawn(config.build(num_landmarks=3, crop=64, head=Head("od", 4))), torch.randn(1, 3, 64, 64)
+    network, pixels = drawn(joined(config, "od")), torch.randn(1, 3, 64, 64)
     seen = []
-    network.stacks[1].heatmap.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    network.network.stacks[1].heatmap.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
     outputs = network(pixels)
-    torch.testing.assert_close(network.decimal(seen[0]), outputs["offset_map"])
+    torch.testing.assert_close(network.head(seen[0]), outputs["offset_map"])
 
 
-def test_the_head_is_all_that_a_codec_adds() -> None:
+def test_the_head_is_all_that_a_codec_adds(joined) -> None:
     config = Fan(modules=2, features=8, depth=2, decimal_features=8)
-    plain, headed = config.build(3, 64, None).state_dict(), config.build(3, 64, Head("conv", 4)).state_dict()
+    plain, headed = joined(config, None).weights(), joined(config, "conv").weights()
     assert [] == [name for name in plain if name not in headed]
     assert all(name.startswith("decimal.") for name in headed if name not in plain)
 
@@ -131,7 +131,7 @@ def test_the_head_is_all_that_a_codec_adds() -> None:
 def test_the_smallest_crop_leaves_one_cell_in_the_middle(depth: int) -> None:
     # By hand: stride 4, then `depth` halvings of the map.
     crop = 4 * 2**depth
-    network = Fan(modules=1, features=8, depth=depth).build(num_landmarks=2, crop=crop, head=None).eval()
+    network = Fan(modules=1, features=8, depth=depth).build(num_landmarks=2, crop=crop, with_feature=False).eval()
     middles = []
     middle = next(module for name, module in network.named_modules() if name.endswith("inner" + ".inner" * (depth - 1)))
     middle.register_forward_hook(lambda module, inputs, output: middles.append(output.shape))
@@ -145,7 +145,7 @@ def test_a_crop_that_does_not_divide_is_refused_with_the_multiple(crop: int) -> 
     with pytest.raises(
         ValueError, match="^" + re.escape(f"fan of depth 4 takes crops of a multiple of 64 px, got {crop}") + "$"
     ):
-        Fan(modules=1, features=8).build(num_landmarks=2, crop=crop, head=None)
+        Fan(modules=1, features=8).build(num_landmarks=2, crop=crop, with_feature=False)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""HIH's network: the published sizes and costs, its layers, stacks and initialisation."""
+"""HIH's network with its head: the published sizes and costs, its layers, stacks and initialisation."""
 
 from __future__ import annotations
 
@@ -9,16 +9,28 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from components.networks import Head, Hourglass
+from components.codecs import Hih
+from components.model import LandmarkModel, ModelConfig
+from components.networks import Hourglass
+from components.schemes import Scheme
 
-CONV = Head("conv", 8)
+
+def whole(network: Hourglass, num_landmarks: int, crop: int, head: str = "conv", decimal: int = 8) -> LandmarkModel:
+    """The network with its head; takes pixels as they are, not standardised."""
+    names = tuple(f"landmark_{k}" for k in range(num_landmarks))
+    scheme = Scheme("any", names, tuple(range(num_landmarks)), (0, 1), ((0,), (1,)), ())
+    codec = Hih(crop=crop, stride=4, sigma=1.5, decimal=decimal, decimal_head=head)
+    model = LandmarkModel(ModelConfig(scheme, codec, network, "mse", 1.3, "landmarks"))
+    model.mean.zero_()
+    model.std.fill_(1.0)
+    return model
 
 
-def published(stacks: int, num_landmarks: int = 98, released_skips: bool = False) -> torch.nn.Module:
+def published(stacks: int, num_landmarks: int = 98, released_skips: bool = False) -> LandmarkModel:
     """HIH_T, HIH_S or HIH_B; nothing is allocated."""
     with torch.device("meta"):
         config = Hourglass(stacks=stacks, depth=4, features=256, released_skips=released_skips)
-        return config.build(num_landmarks, crop=256, head=CONV).eval()
+        return whole(config, num_landmarks, crop=256).eval()
 
 
 def count(network: torch.nn.Module) -> int:
@@ -87,8 +99,8 @@ def test_a_face_takes_the_published_multiply_adds(stacks: int, billions: float) 
 class Restated:
     """HIH's network in the words of the paper and the released code, with the weights of a network of ours."""
 
-    def __init__(self, network: torch.nn.Module, stacks: int, depth: int, downs: int) -> None:
-        self.weights = network.state_dict()
+    def __init__(self, network: LandmarkModel, stacks: int, depth: int, downs: int) -> None:
+        self.weights = network.weights()
         self.stacks, self.depth, self.downs = stacks, depth, downs
 
     def cbr(self, name: str, x: torch.Tensor, stride: int = 1, relu: bool = True) -> torch.Tensor:
@@ -148,7 +160,7 @@ class Restated:
 )
 def test_the_forward_pass_is_the_papers_restated_from_it(drawn, stacks: int, features: int, num_landmarks: int) -> None:
     config = Hourglass(stacks=stacks, depth=4, features=features, decimal_features=features * 3 // 2)
-    network = drawn(config.build(num_landmarks, crop=256, head=CONV))
+    network = drawn(whole(config, num_landmarks, crop=256))
     pixels = torch.randn(1, 3, 256, 256)
     with torch.no_grad():
         # 64 -> 31 -> 16 -> 8: two blocks.
@@ -160,9 +172,8 @@ def test_the_forward_pass_is_the_papers_restated_from_it(drawn, stacks: int, fea
 
 def test_the_released_skips_change_nothing_but_the_count() -> None:
     config = {"stacks": 1, "depth": 2, "features": 8, "decimal_features": 8}
-    head = Head("conv", 4)
-    plain = Hourglass(**config).build(num_landmarks=2, crop=64, head=head).eval()
-    spare = Hourglass(**config, released_skips=True).build(num_landmarks=2, crop=64, head=head).eval()
+    plain = whole(Hourglass(**config), num_landmarks=2, crop=64, decimal=4).eval()
+    spare = whole(Hourglass(**config, released_skips=True), num_landmarks=2, crop=64, decimal=4).eval()
     missing = spare.load_state_dict(plain.state_dict(), strict=False)
     assert [] == missing.unexpected_keys
     assert 0 < len(missing.missing_keys)
@@ -182,14 +193,14 @@ def test_the_published_size_gives_64_cells_and_8_bins() -> None:
 @pytest.mark.parametrize("kind", ["afc", "conv", "od", "transformer"])
 def test_convolutions_start_at_a_deviation_of_a_thousandth_as_released(kind: str) -> None:
     torch.manual_seed(0)
-    network = Hourglass(stacks=1, depth=2, features=32).build(num_landmarks=3, crop=64, head=Head(kind, 4))
+    network = whole(Hourglass(stacks=1, depth=2, features=32), 3, crop=64, head=kind, decimal=4)
     convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
     weights = torch.cat([module.weight.flatten() for module in convolutions])
     assert 0.001 == pytest.approx(weights.std().item(), rel=0.02)
 
 
 def test_a_stack_sees_the_heatmaps_of_the_one_before(drawn) -> None:
-    network = drawn(Hourglass(stacks=2, depth=1, features=8).build(num_landmarks=2, crop=32, head=None))
+    network = drawn(Hourglass(stacks=2, depth=1, features=8).build(num_landmarks=2, crop=32, with_feature=False))
     pixels = torch.randn(1, 3, 32, 32)
     before = network(pixels)["heatmap"]
     with torch.no_grad():
@@ -203,10 +214,10 @@ def test_a_stack_sees_the_heatmaps_of_the_one_before(drawn) -> None:
 def test_the_head_sees_the_last_heatmaps(drawn, kind: str) -> None:
     # As released: it branches off after the last fusion.
     config = Hourglass(stacks=1, depth=2, features=8, decimal_features=8)
-    network, pixels = drawn(config.build(num_landmarks=2, crop=64, head=Head(kind, 4))), torch.randn(1, 3, 64, 64)
+    network, pixels = drawn(whole(config, 2, crop=64, head=kind, decimal=4)), torch.randn(1, 3, 64, 64)
     before = network(pixels)
     with torch.no_grad():
-        network.stacks[0].heatmap.bias.add_(1.0)
+        network.network.stacks[0].heatmap.bias.add_(1.0)
     after = network(pixels)
     assert ["heatmap"] != list(before)
     assert not any(torch.equal(value, after[key]) for key, value in before.items())
@@ -217,4 +228,4 @@ def test_a_crop_that_does_not_divide_is_refused_with_the_multiple() -> None:
     with pytest.raises(
         ValueError, match="^" + re.escape("hourglass of depth 4 takes crops of a multiple of 64 px, got 96") + "$"
     ):
-        Hourglass(stacks=1, depth=4, features=8).build(num_landmarks=2, crop=96, head=None)
+        Hourglass(stacks=1, depth=4, features=8).build(num_landmarks=2, crop=96, with_feature=False)

@@ -1,14 +1,18 @@
-"""What holds for every network, registered here or later."""
+"""What holds for every network, registered here or later, by itself and joined with each head."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 from torch import nn
 
-from components.networks import HEADS, NETWORKS, Head, Network
+from components.codecs import Hih
+from components.heads import HEADS
+from components.model import LandmarkModel
+from components.networks import NETWORKS, Network
 
 # A small configuration of each; a network that is added needs one here.
 SMALL = {
@@ -31,14 +35,22 @@ def make(name: str) -> Network:
     return NETWORKS[name](**SMALL[name])
 
 
-def built(name: str, kind: str | None) -> nn.Module:
+@pytest.fixture(scope="session")
+def built(joined: Callable) -> Callable[[str, str | None], nn.Module]:
     """Initialised so that its outputs depend on its inputs: HIH's own deviations are too small for that."""
-    torch.manual_seed(0)
-    network = make(name).build(num_landmarks=3, crop=64, head=Head(kind, 4) if kind else None)
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight)
-    return network
+
+    def build(name: str, kind: str | None) -> nn.Module:
+        torch.manual_seed(0)
+        model = joined(make(name), kind)
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+        # Pixels as they are, not standardised.
+        model.mean.zero_()
+        model.std.fill_(1.0)
+        return model
+
+    return build
 
 
 def test_the_registry_is_sorted_and_each_network_is_tested() -> None:
@@ -58,7 +70,7 @@ def test_a_configuration_needs_its_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_maps_have_a_stack_a_landmark_and_a_cell_per_stride(name: str, kind: str | None) -> None:
+def test_maps_have_a_stack_a_landmark_and_a_cell_per_stride(built: Callable, name: str, kind: str | None) -> None:
     outputs = built(name, kind)(torch.zeros(2, 3, 64, 64))
     stacks = SMALL[name].get("stacks", SMALL[name].get("modules", 1))
     expected = {"heatmap": (2, stacks, 3, 16, 16), **GIVEN[kind]}
@@ -67,7 +79,7 @@ def test_maps_have_a_stack_a_landmark_and_a_cell_per_stride(name: str, kind: str
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_every_parameter_that_asks_for_a_gradient_gets_one(name: str, kind: str | None) -> None:
+def test_every_parameter_that_asks_for_a_gradient_gets_one(built: Callable, name: str, kind: str | None) -> None:
     # DDP waits for every one of them.
     network = built(name, kind)
     sum(value.square().sum() for value in network(torch.randn(2, 3, 64, 64)).values()).backward()
@@ -75,7 +87,9 @@ def test_every_parameter_that_asks_for_a_gradient_gets_one(name: str, kind: str 
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_parameters_that_ask_for_no_gradient_do_not_change_the_outputs(name: str, kind: str | None) -> None:
+def test_parameters_that_ask_for_no_gradient_do_not_change_the_outputs(
+    built: Callable, name: str, kind: str | None
+) -> None:
     network, pixels = built(name, kind).eval(), torch.randn(1, 3, 64, 64)
     before = network(pixels)
     with torch.no_grad():
@@ -87,7 +101,7 @@ def test_parameters_that_ask_for_no_gradient_do_not_change_the_outputs(name: str
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_a_face_is_read_independently_of_its_batch(name: str, kind: str | None) -> None:
+def test_a_face_is_read_independently_of_its_batch(built: Callable, name: str, kind: str | None) -> None:
     network, pixels = built(name, kind).eval(), torch.randn(3, 3, 64, 64)
     whole = network(pixels)
     for key, value in network(pixels[1:2]).items():
@@ -97,7 +111,7 @@ def test_a_face_is_read_independently_of_its_batch(name: str, kind: str | None) 
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_rows_stay_rows(name: str, kind: str | None) -> None:
+def test_rows_stay_rows(built: Callable, name: str, kind: str | None) -> None:
     # A network that mixed up its axes would answer a bright top as it does a bright left.
     network = built(name, kind).eval()
     top, left = torch.zeros(1, 3, 64, 64), torch.zeros(1, 3, 64, 64)
@@ -114,7 +128,9 @@ def test_rows_stay_rows(name: str, kind: str | None) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_bfloat16_and_channels_last_give_the_same_within_their_digits(name: str, kind: str | None) -> None:
+def test_bfloat16_and_channels_last_give_the_same_within_their_digits(
+    built: Callable, name: str, kind: str | None
+) -> None:
     network, pixels = built(name, kind).eval(), torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         exact = network(pixels)
@@ -130,35 +146,73 @@ def test_bfloat16_and_channels_last_give_the_same_within_their_digits(name: str,
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_a_crop_that_cannot_be_halved_so_often_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}.* takes crops of a multiple of .* px.*, got 60"):
-        make(name).build(num_landmarks=3, crop=60, head=None)
+        make(name).build(num_landmarks=3, crop=60, with_feature=False)
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 @pytest.mark.parametrize("decimal", [3, 16, 32])
-def test_a_decimal_map_that_does_not_come_out_by_halving_is_refused(name: str, decimal: int) -> None:
+def test_a_decimal_map_that_does_not_come_out_by_halving_is_refused(joined: Callable, name: str, decimal: int) -> None:
     with pytest.raises(ValueError, match=f"a decimal map of {decimal} bins does not come out of 16 cells by halving"):
-        make(name).build(num_landmarks=3, crop=64, head=Head("conv", decimal))
+        joined(make(name), "conv", decimal=decimal)
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 @pytest.mark.parametrize("kind", ["conv", "transformer"])
 @pytest.mark.parametrize("crop", [64, 128, 192])
-def test_a_decimal_map_has_its_size_for_any_crop(name: str, kind: str, crop: int) -> None:
+def test_a_decimal_map_has_its_size_for_any_crop(joined: Callable, name: str, kind: str, crop: int) -> None:
     decimal = crop // 4 // 2
-    network = make(name).build(num_landmarks=1, crop=crop, head=Head(kind, decimal)).eval()
-    assert (1, 1, decimal, decimal) == network(torch.zeros(1, 3, crop, crop))["decimal"].shape
+    model = joined(make(name), kind, crop=crop, decimal=decimal).eval()
+    assert (1, 3, decimal, decimal) == model(torch.zeros(1, 3, crop, crop))["decimal"].shape
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_an_unknown_head_is_refused_with_the_known(name: str) -> None:
-    with pytest.raises(ValueError, match="unknown head 'woo'; known: afc, conv, od, transformer"):
-        make(name).build(num_landmarks=3, crop=64, head=Head("woo", 4))
+@pytest.mark.parametrize("kind", ["vit", "hih", ""])
+def test_an_unknown_head_is_refused_with_the_known(joined: Callable, name: str, kind: str) -> None:
+    # "woo", without offset, is no head: its codec asks for none.
+    codec = Hih(crop=64, stride=4, sigma=1.5, decimal_head=kind)
+    config = replace(joined(make(name), None).config, codec=codec)
+    with pytest.raises(ValueError, match=f"^unknown head {kind!r}; known: afc, conv, od, transformer$"):
+        LandmarkModel(config)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_a_network_hands_out_its_last_feature_where_a_head_follows_and_only_there(name: str) -> None:
+    outputs = make(name).build(num_landmarks=3, crop=64, with_feature=True)(torch.zeros(2, 3, 64, 64))
+    assert (2, make(name).features, 16, 16) == outputs["feature"].shape
+    plain = make(name).build(num_landmarks=3, crop=64, with_feature=False)
+    assert ["heatmap"] == list(plain(torch.zeros(2, 3, 64, 64)))
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_a_head_changes_nothing_of_how_a_network_starts(joined: Callable, name: str) -> None:
+    torch.manual_seed(0)
+    by_itself = make(name).build(num_landmarks=3, crop=64, with_feature=False).state_dict()
+    starts = {}
+    for kind in (None, "conv"):
+        torch.manual_seed(0)
+        starts[kind] = joined(make(name), kind).network.state_dict()
+    assert list(by_itself) == list(starts[None]) == list(starts["conv"])
+    if make(name).conv_std is None:
+        assert all(torch.equal(value, starts["conv"][key]) for key, value in by_itself.items())
+
+
+SIZES = [(name, field) for name in sorted(NETWORKS) for field, value in SMALL[name].items() if type(value) is int]
+
+
+@pytest.mark.parametrize(("name", "field"), SIZES)
+@pytest.mark.parametrize("value", [0, -1, 10**9])
+def test_a_size_out_of_its_bounds_is_refused_at_once_by_its_name(name: str, field: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"{field.removesuffix('s')}.*{value}"):
+        NETWORKS[name](**{**SMALL[name], field: value})
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_weights_are_a_flat_dictionary_that_loads_again(name: str, kind: str | None) -> None:
+def test_weights_are_a_flat_dictionary_that_loads_again(built: Callable, name: str, kind: str | None) -> None:
     network, pixels = built(name, kind).eval(), torch.randn(1, 3, 64, 64)
-    again = make(name).build(num_landmarks=3, crop=64, head=Head(kind, 4) if kind else None).eval()
-    again.load_state_dict(network.state_dict())
+    again = built(name, kind).eval()
+    with torch.no_grad():
+        for value in again.parameters():
+            value.zero_()
+    again.load_weights(network.weights())
     for key, value in network(pixels).items():
         torch.testing.assert_close(value, again(pixels)[key])
