@@ -21,7 +21,7 @@ class Augment:
     Attributes:
         flip: Share of mirrored views.
         rotate: Share of turned views.
-        rotate_deg: Largest turn to either side, uniform.
+        rotate_deg: Largest turn to either side, degrees, uniform.
         scale: Largest relative change of size, uniform in the logarithm: 0.2 gives 1/1.2 to 1.2.
         move: Share of shifted views.
         shift: Largest shift along each axis, in crop sides.
@@ -29,6 +29,9 @@ class Augment:
         blur: Share of blurred views.
         occlude: Share of views with a plain rectangle of up to 0.4 sides in both directions over them
             (as in HIH's released code).
+
+    Raises:
+        ValueError: A share outside 0 to 1, an angle outside 0 to 180 degrees, or a size below 0.
     """
 
     flip: float
@@ -40,6 +43,14 @@ class Augment:
     colour: float
     blur: float
     occlude: float
+
+    def __post_init__(self) -> None:
+        for name, most in (("flip", 1), ("rotate", 1), ("rotate_deg", 180), ("move", 1), ("blur", 1), ("occlude", 1)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name}: expected 0 to {most}, got {getattr(self, name)}")
+        for name in ("scale", "shift", "colour"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
 
     @property
     def reach(self) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 
 from components.codecs.base import offsets_at
+from components.configuration import check_known
 from components.losses import DECIMAL_LOSSES, HEATMAP_LOSSES
 from components.losses.decimal import offset_smooth_l1
 from components.losses.siamese import in_face_order, siamese_consistency
@@ -24,6 +26,9 @@ class Objective:
         decimal: Key in `DECIMAL_LOSSES`; of use to codecs with a decimal map.
         decimal_weight: Of the decimal part's loss; HIH's 0.05.
         siamese_weight: Of the consistency between two views of a face; 0 for one view.
+
+    Raises:
+        ValueError: An unknown loss, or a weight below 0.
     """
 
     heatmap: str
@@ -31,6 +36,13 @@ class Objective:
     decimal: str
     decimal_weight: float
     siamese_weight: float
+
+    def __post_init__(self) -> None:
+        check_known(HEATMAP_LOSSES, "heatmap loss", self.heatmap)
+        check_known(DECIMAL_LOSSES, "decimal loss", self.decimal)
+        for name in ("heatmap_weight", "decimal_weight", "siamese_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
 
     @property
     def num_views(self) -> int:
