@@ -25,6 +25,12 @@ def crop_affine(box: Box, size: int, expand: float) -> np.ndarray:
     return np.column_stack([np.eye(2) * scale, (size - 1) / 2 - scale * centre])
 
 
+def stored_side(size: int, margin: float) -> int:
+    """Side, px, of a stored crop of about `margin` times the network's input of `size` px; both have the same centre on the
+    grid, so their sides have the same parity."""
+    return size + 2 * round(size * (margin - 1) / 2)
+
+
 def cut(image: np.ndarray, affine: np.ndarray, size: int) -> np.ndarray:
     """Warps image (H, W, 3) uint8 by an upright affine (2, 3), image px -> crop px; black outside the picture.
 

@@ -1,28 +1,79 @@
-"""The keys of `params.yaml` and of every recipe. Whatever decides a result has no default here: it stands there."""
+"""The keys of `params.yaml` and of every recipe. Whatever decides a result has no default here: it stands there.
+
+python -m pipelines.params [RECIPE] [--plain]      the whole file that a recipe stands for, with each key's meaning
+python -m pipelines.params --list                  the recipes there are
+"""
 
 from __future__ import annotations
 
+import inspect
+import reprlib
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+import typer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from components import configuration
 from components.augment import Augment
 from components.codecs import CODECS, Codec
-from components.configuration import build, check_known
+from components.configuration import build, check_known, configure
+from components.crops import stored_side
 from components.datasets import DATASETS
-from components.losses import DECIMAL_LOSSES, HEATMAP_LOSSES
 from components.losses.objective import Objective
 from components.metrics import PROTOCOLS, check_protocol
 from components.model import LandmarkModel, ModelConfig
 from components.networks import NETWORKS, Network
 from components.schemes import SCHEMES
+from pipelines.runtime.command import run
+from pipelines.runtime.environment import ROOT
+from pipelines.runtime.recipe import completed, resolve, text_of, values_of
+from pipelines.runtime.strict_yaml import Sheet, read_sheet
+
+# What is refused as a slip of the keyboard; each is far above what anybody has use for.
+MOST_EPOCHS = 100_000  # 300 days of passes of five minutes
+MOST_EVALUATIONS = 100_000  # each writes a checkpoint
+MOST_FACES_AT_ONCE = 65_536  # of a step, or of a shard: both are held in memory, at about 50 kB a face
+MOST_WORKERS = 1_024
+MOST_FAILURES = 1_000
+MOST_DECAYS = 100  # the rate is nothing after that many
+LARGEST_CROP = 2_048  # px; a face as float32 is 50 MB then
+LARGEST_MARGIN = 4.0  # a stored crop has its square in pixels
+LARGEST_EXPAND = 10.0  # a face of a tenth of its crop
+LARGEST_FIELD = 10_000  # of a codec or network: weights are counted in products of two
+LARGEST_SEED = 2**32 - 1  # what NumPy's generators take
+LONGEST_NAME = 100  # characters; names are folders, 255 at most
+# Columns of what is printed.
+COLUMNS = 80
+# The codec, as long as its crop is wrong: said of the crop alone.
+UNCHECKED = "unchecked"
+EXPECTED = {
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "float_type": "a finite number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "keys below it",
+    "string_type": "a text",
+}
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(gt=0)]
 
 
 def _known(registry: dict, kind: str) -> AfterValidator:
@@ -30,15 +81,17 @@ def _known(registry: dict, kind: str) -> AfterValidator:
 
 
 class Section(BaseModel):
-    """A part of the params; unknown keys are refused."""
+    """A part of the params; unknown keys are refused, and nothing is converted but a whole number to a float."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class DatasetParams(Section):
     reader: Annotated[str, _known(DATASETS, "dataset reader")]
     """Key in `components.datasets.DATASETS`."""
-    folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME)]
     """Name of the folder under `data/`."""
     scheme: Annotated[str, _known(SCHEMES, "scheme")]
     """Key in `components.schemes.SCHEMES`."""
@@ -61,64 +114,29 @@ class IngestParams(Section):
 class PreprocessParams(Section):
     box: Literal["landmarks", "annotated"]
     """The tight box of the landmarks, or the dataset's own."""
-    crop: Count
+    crop: Annotated[int, Field(gt=0, le=LARGEST_CROP)]
     """Side of the network's input, px."""
-    expand: Positive
+    expand: Annotated[float, Field(gt=0, le=LARGEST_EXPAND)]
     """Side of the crop, in longer sides of the box."""
-    margin: Annotated[float, Field(ge=1)]
+    margin: Annotated[float, Field(ge=1, le=LARGEST_MARGIN)]
     """Side of the stored crop, in crops: room for augmentation."""
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]
     """Of the stored crops."""
-    faces_per_shard: Count
+    faces_per_shard: Annotated[int, Field(gt=0, le=MOST_FACES_AT_ONCE)]
     """Rows per Parquet file."""
 
     @property
     def stored(self) -> int:
-        """Side of the stored crop, px; of the crop's parity, so that both have the same centre on the grid."""
-        extra = round(self.crop * (self.margin - 1) / 2)
-        return self.crop + 2 * extra
-
-
-class AugmentParams(Section):
-    flip: Share
-    """Share of mirrored views."""
-    rotate: Share
-    """Share of turned views."""
-    rotate_deg: Annotated[float, Field(ge=0, le=180)]
-    """Largest turn to either side, degrees."""
-    scale: Annotated[float, Field(ge=0)]
-    """Largest relative change of size."""
-    move: Share
-    """Share of shifted views."""
-    shift: Annotated[float, Field(ge=0)]
-    """Largest shift along each axis, in crops."""
-    colour: Annotated[float, Field(ge=0)]
-    """Largest relative change of contrast, brightness and channels."""
-    blur: Share
-    """Share of blurred views."""
-    occlude: Share
-    """Share of views with a rectangle over them."""
-
-
-class LossParams(Section):
-    heatmap: Annotated[str, _known(HEATMAP_LOSSES, "heatmap loss")]
-    """Key in `components.losses.HEATMAP_LOSSES`."""
-    heatmap_weight: Annotated[float, Field(ge=0)]
-    """Weight of the heatmaps' loss."""
-    decimal: Annotated[str, _known(DECIMAL_LOSSES, "decimal loss")]
-    """Key in `components.losses.DECIMAL_LOSSES`; of use to codecs with a decimal map."""
-    decimal_weight: Annotated[float, Field(ge=0)]
-    """Weight of the decimal part's loss; of use to codecs that have one."""
-    siamese_weight: Annotated[float, Field(ge=0)]
-    """Weight of the consistency between two views of each face; 0 trains on one view."""
+        """Side of the stored crop, px."""
+        return stored_side(self.crop, self.margin)
 
 
 class TrainParams(Section):
-    seed: int
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     """Of the weights, the order of faces and the augmentation."""
-    epochs: Count
+    epochs: Annotated[int, Field(gt=0, le=MOST_EPOCHS)]
     """Passes over the training faces."""
-    batch_size: Count
+    batch_size: Annotated[int, Field(gt=0, le=MOST_FACES_AT_ONCE)]
     """Faces per step, over all workers."""
     lr: Positive
     """Highest learning rate of AdamW."""
@@ -126,7 +144,7 @@ class TrainParams(Section):
     """Of AdamW; 0 makes it Adam."""
     warmup: Share
     """Share of the steps in which the rate rises from 0."""
-    decay_epochs: list[Count]
+    decay_epochs: Annotated[list[Annotated[int, Field(gt=0, le=MOST_EPOCHS)]], Field(max_length=MOST_DECAYS)]
     """Epochs after which the rate is multiplied by `decay_factor`; none: it falls as half a cosine to 0."""
     decay_factor: Annotated[float, Field(gt=0, le=1)]
     """See `decay_epochs`."""
@@ -136,7 +154,7 @@ class TrainParams(Section):
     """Decay per step of the averaged weights, which are the ones that are kept."""
     fit_temperature: bool
     """Whether the soft-argmax's temperature is fitted on the validation faces after the training."""
-    evaluations: Count
+    evaluations: Annotated[int, Field(gt=0, le=MOST_EVALUATIONS)]
     """How often, evenly spread, validation faces are measured and a checkpoint is written."""
     precision: Literal["float32", "bfloat16"]
     """Of the network's arithmetic; weights and losses stay float32."""
@@ -144,11 +162,11 @@ class TrainParams(Section):
     """Memory layout of the network."""
     compile: bool
     """Compile the network; pays on a GPU."""
-    num_workers: Annotated[int, Field(ge=0)]
+    num_workers: Annotated[int, Field(ge=0, le=MOST_WORKERS)]
     """Ray Train workers; 0 trains in this one process, without Ray."""
     use_gpu: bool
     """One GPU per worker (NCCL), else CPUs (gloo)."""
-    max_failures: Annotated[int, Field(ge=0)]
+    max_failures: Annotated[int, Field(ge=0, le=MOST_FAILURES)]
     """How many lost workers a training survives."""
 
 
@@ -162,36 +180,68 @@ class PromotionParams(Section):
     """A challenger is promoted if, at this confidence, its NME on the same faces is below the champion's."""
 
 
+def _made_of(registry: Mapping[str, type], kind: str, fields: object, **more: int) -> Any:
+    """Builds a codec or network, whose numbers are sizes, by its name."""
+    for name, value in fields.items() if isinstance(fields, Mapping) else ():
+        if isinstance(value, int) and value > LARGEST_FIELD:
+            raise ValueError(f"{kind}.{name}: expected at most {LARGEST_FIELD:,}, got {value}")
+    return build(registry, kind, {**fields, **more} if isinstance(fields, Mapping) else fields)
+
+
+def _codec(fields: object, info: ValidationInfo) -> Codec:
+    if isinstance(fields, Mapping) and "crop" in fields:
+        raise ValueError("codec.crop is preprocess.crop; leave it out")
+    if "preprocess" not in info.data:
+        raise PydanticCustomError(UNCHECKED, "preprocess.crop comes first")
+    return _made_of(CODECS, "codec", fields, crop=info.data["preprocess"].crop)
+
+
+def _named(registry: Mapping[str, type], thing: Any) -> dict[str, Any]:
+    """The inverse: its name and its fields; without the crop, which stands under preprocess."""
+    name = next(name for name, made in registry.items() if type(thing) is made)
+    return {"name": name, **{key: value for key, value in asdict(thing).items() if key != "crop"}}
+
+
 class Params(Section):
     """A whole `params.yaml`."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=LONGEST_NAME)]
     """Of the recipe: `artifacts/NAME`, `reports/NAME`, registered model `heatmark-NAME`."""
     dataset: DatasetParams
+    """Which files are read, and how."""
     ingest: IngestParams
+    """Which faces are taken, and which are held out."""
     preprocess: PreprocessParams
-    augment: AugmentParams
-    codec: dict[str, Any]
-    """`name`, a key in `components.codecs.CODECS`, and its fields, except the crop."""
-    network: dict[str, Any]
-    """`name`, a key in `components.networks.NETWORKS`, and its fields."""
-    loss: LossParams
+    """How faces are cut out."""
+    augment: Annotated[Augment, PlainValidator(partial(configure, Augment, "augment")), PlainSerializer(asdict)]
+    """How far a view of a face may differ from it; views that reach beyond `preprocess.margin` are refused."""
+    codec: Annotated[Codec, PlainValidator(_codec), PlainSerializer(partial(_named, CODECS))]
+    """How a landmark is drawn on a map and read from it; `preprocess.crop` is the codec's as well."""
+    network: Annotated[
+        Network, PlainValidator(partial(_made_of, NETWORKS, "network")), PlainSerializer(partial(_named, NETWORKS))
+    ]
+    """What is trained."""
+    loss: Annotated[Objective, PlainValidator(partial(configure, Objective, "loss")), PlainSerializer(asdict)]
+    """What is minimised."""
     train: TrainParams
+    """How it is minimised, and where."""
     evaluate: EvaluateParams
+    """How errors are measured."""
     promotion: PromotionParams
+    """When a model takes the champion's place."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> Params:
         with torch.device("meta"):  # no memory, no time: only whether the parts fit
             LandmarkModel(self.model())
-        views = self.views()
-        if views.room > self.preprocess.margin + 1e-9:
+        reach = self.augment.room
+        if reach > self.preprocess.margin + 1e-9:
             raise ValueError(
-                f"augment reaches {views.room:.2f} crops, but preprocess.margin is {self.preprocess.margin}: "
-                f"raise it to {views.room:.2f}, or augment less"
+                f"augment reaches {reach:.2f} crops, but preprocess.margin is {self.preprocess.margin}: "
+                f"raise it to {reach:.2f}, or augment less"
             )
         check_protocol(self.evaluate.protocol, self.dataset.reader, self.dataset.scheme, self.preprocess.box)
-        if self.train.fit_temperature and getattr(self.model().codec, "decoder", None) != "soft_argmax":
+        if self.train.fit_temperature and getattr(self.codec, "decoder", None) != "soft_argmax":
             raise ValueError("train.fit_temperature is for codecs that are read by decoder soft_argmax")
         if self.train.num_workers and self.train.batch_size % self.train.num_workers:
             raise ValueError(
@@ -199,55 +249,87 @@ class Params(Section):
             )
         return self
 
-    def views(self) -> Augment:
-        """The augmentation."""
-        return Augment(**self.augment.model_dump())
-
-    def objective(self) -> Objective:
-        """What is minimised."""
-        return Objective(**self.loss.model_dump())
-
     def model(self) -> ModelConfig:
-        """The model.
-
-        Raises:
-            ValueError: Unknown or missing names or fields, or parts that do not fit together.
-        """
-        if "crop" in self.codec:
-            raise ValueError("codec.crop is preprocess.crop; leave it out")
-        codec: Codec = build(CODECS, "codec", {**self.codec, "crop": self.preprocess.crop})
-        network: Network = build(NETWORKS, "network", self.network)
-        scheme = SCHEMES[self.dataset.scheme]
-        return ModelConfig(scheme, codec, network, self.loss.heatmap, self.preprocess.expand, self.preprocess.box)
+        """The model."""
+        scheme, sizes = SCHEMES[self.dataset.scheme], self.preprocess
+        return ModelConfig(scheme, self.codec, self.network, self.loss.heatmap, sizes.expand, sizes.box)
 
 
 def load_params(path: Path | str = "params.yaml") -> Params:
-    """Reads and checks a params file.
+    """Reads and checks a params file or a recipe.
 
     Raises:
-        ValueError: Missing, not YAML, or a key that is unknown, missing or out of range; one line for each.
+        ValueError: Missing, not YAML, a base that is not there, or a key that is unknown, missing or out of range.
     """
+    return _load(Path(path))[0]
+
+
+def whole_text(path: Path | str) -> str:
+    """The whole file that a recipe stands for: every key, defaults of codec and network too, with its source mark."""
+    return text_of(_load(Path(path))[1])
+
+
+def _load(path: Path) -> tuple[Params, Sheet]:
+    sheet = resolve(path)
     try:
-        fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not YAML: {error}") from error
-    try:
-        return Params.model_validate(fields)
+        params = Params.model_validate(values_of(sheet.keys))
     except ValidationError as error:
-        lines = [_sentence(problem) for problem in error.errors(include_url=False)]
-        raise ValueError(f"{path}: " + "; ".join(lines)) from error
+        problems = [problem for problem in error.errors(include_url=False) if problem["type"] != UNCHECKED]
+        raise ValueError(f"{path}: " + "; ".join(map(_sentence, problems))) from error
+    return params, Sheet(sheet.head, completed(sheet.keys, params.model_dump()))
 
 
 def _sentence(problem: Any) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
+    place, kind = ".".join(str(part) for part in problem["loc"]), problem["type"]
+    if kind == "extra_forbidden":
         section: Any = Params
         for part in problem["loc"][:-1]:
             section = section.model_fields[part].annotation
         return f"unknown key {place!r}; known: {', '.join(sorted(section.model_fields))}"
-    if problem["type"] == "missing":
+    if kind == "missing":
         return f"missing key {place!r}"
+    if kind in EXPECTED:
+        return f"{place}: expected {EXPECTED[kind]}, got {reprlib.repr(problem['input'])}"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    # The parts that are chosen by name say which they are.
+    named = place in ("", "codec", "network") or message.startswith(place)
+    return message if named else f"{place}: {message}"
+
+
+def meanings(params: Params) -> dict[str, str]:
+    """What each section and key is, by "section" and "section.key"; codec and network as they are chosen."""
+    found: dict[str, str] = {}
+    for name, field in Params.model_fields.items():
+        found[name], part = field.description or "", getattr(params, name)
+        if isinstance(part, Section):
+            said = {key: each.description or "" for key, each in type(part).model_fields.items()}
+        elif is_dataclass(part):
+            said = {"name": (inspect.getdoc(type(part)) or "").partition("\n")[0], **configuration.meanings(type(part))}
+        else:
+            continue
+        found |= {f"{name}.{key}": text for key, text in said.items()}
+    return found
+
+
+def listed(folder: Path) -> list[str]:
+    """The recipes of a folder: path, and the first line of what each says of itself."""
+    return [f"{path}  {' '.join(read_sheet(path).head[:1])}" for path in sorted(folder.glob("*.yaml"))]
+
+
+def main(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, or a whole params file.")] = Path("params.yaml"),
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Just the file, as it would be written to params.yaml.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="The recipes there are, instead.")] = False,
+) -> None:
+    """Prints the whole file that a recipe stands for, with the meaning of each key and where its value is from."""
+    if list_:
+        print("\n".join(listed(ROOT / "recipes")))
+        return
+    params, sheet = _load(recipe)
+    print(text_of(sheet) if plain else text_of(sheet, meanings(params), COLUMNS), end="")
+
+
+if __name__ == "__main__":
+    run(main)

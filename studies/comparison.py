@@ -30,6 +30,7 @@ from components.geometry import apply, invert
 from components.metrics import PROTOCOLS, bootstrap_interval, nme
 from components.model import LandmarkModel
 from components.schemes import IBUG68
+from pipelines.params import load_params
 from pipelines.runtime.tables import from_column, read_shards
 from pipelines.scoring.predict import Predictor
 from pipelines.training.batches import BatchMaker
@@ -91,7 +92,7 @@ def folder_of(out: Path, variant: str, seed: int) -> Path:
 
 def recipe(variant: str, seed: int) -> dict[str, Any]:
     """The base with the variant's changes; a codec is replaced whole."""
-    fields = yaml.safe_load(BASE.read_text(encoding="utf-8"))
+    fields = load_params(BASE).model_dump()
     changes = VARIANTS[variant]
     fields["codec"] = changes["codec"]
     fields["loss"].update(changes["loss"])

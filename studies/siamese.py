@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ import torch
 import typer
 
 from components import images
-from components.losses.objective import Objective
 from components.model import LandmarkModel
 from components.synthetic import draw_face
 from pipelines.params import Params, load_params
@@ -54,8 +54,8 @@ class Way:
         config = params.model()
         self.crops, self.params = crops, params
         self.model = LandmarkModel(config).to(memory_format=torch.channels_last)
-        self.maker = BatchMaker(config.codec, params.views(), config.scheme, 0, len(crops), num_views)
-        self.objective = Objective(**{**params.loss.model_dump(), "siamese_weight": siamese_weight})
+        self.maker = BatchMaker(config.codec, params.augment, config.scheme, 0, len(crops), num_views)
+        self.objective = replace(params.loss, siamese_weight=siamese_weight)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
         self.flip = torch.tensor(config.scheme.flip)
         self.batch_s: list[float] = []
@@ -81,9 +81,7 @@ def main(recipe: Path = Path("recipes/300w_small.yaml"), heatmap: str = "", face
     """Prints milliseconds per face, and the ratio to one view; HEATMAP is another loss than the recipe's."""
     torch.set_num_threads(1)
     params = load_params(recipe)
-    params = params.model_copy(
-        update={"loss": params.loss.model_copy(update={"heatmap": heatmap or params.loss.heatmap})}
-    )
+    params = params.model_copy(update={"loss": replace(params.loss, heatmap=heatmap or params.loss.heatmap)})
     crops = stored_faces(params, faces)
     ways = {name: Way(params, crops, *how) for name, how in VIEWS.items()}
     for number in range(rounds + 1):

@@ -94,7 +94,7 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
         schedule.load_state_dict(state["schedule"])
         history, best, step = state["history"], state["best"], state["step"]
     resumed = step
-    objective, flip = params.objective(), torch.tensor(config.scheme.flip, device=worker.device)
+    objective, flip = params.loss, torch.tensor(config.scheme.flip, device=worker.device)
     network = distribute(model, worker)
     forward = torch.compile(network) if params.train.compile else network
     batches = worker.batches(step, plan.total)

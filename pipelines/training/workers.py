@@ -29,8 +29,8 @@ VALIDATION_BATCH = 64
 def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:
     """The maker of one worker's batches."""
     config, train = params.model(), params.train
-    num_views = params.objective().num_views
-    return BatchMaker(config.codec, params.views(), config.scheme, train.seed, train.batch_size, num_views, rank, world)
+    num_views = params.loss.num_views
+    return BatchMaker(config.codec, params.augment, config.scheme, train.seed, train.batch_size, num_views, rank, world)
 
 
 def validation_batches(params: Params, faces: pa.Table, rank: int, world: int) -> Iterator[Batch]:

@@ -50,7 +50,7 @@ def test_ray_makes_the_batches_that_one_process_makes(project, local_ray):
     params = load_params(project.root / "params.yaml")
     config = params.model()
     crops = load_crops(project.root / "crops1", "train")
-    maker = BatchMaker(config.codec, params.views(), config.scheme, seed=3, batch_size=8, rank=1, world=2)
+    maker = BatchMaker(config.codec, params.augment, config.scheme, seed=3, batch_size=8, rank=1, world=2)
     expected = list(local_batches(maker, crops, 5, 40))
     batches = list(ray_batches(maker, ray.put(crops), 5, 40))
     assert len(expected) == len(batches) == 35

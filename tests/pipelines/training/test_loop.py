@@ -196,4 +196,4 @@ def test_the_batch_makers_views_are_the_recipes(crops):
     chosen = params()
     maker = batch_maker(chosen, 1, 2)
     assert isinstance(maker, BatchMaker)
-    assert (1, 2, chosen.views()) == (maker.rank, maker.world, maker.augment)
+    assert (1, 2, chosen.augment) == (maker.rank, maker.world, maker.augment)
