@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pipelines.registry.promotion import Decision
     from pipelines.registry.register import Registered
 
-STAGES = ("ingest", "preprocess", "train", "evaluate")
+# `code` says what the others depend on of our code and of the lock.
+STAGES = ("code", "ingest", "preprocess", "train", "evaluate")
 PARAMS = ROOT / "params.yaml"
 
 

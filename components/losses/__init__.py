@@ -8,22 +8,13 @@ from predicted and target decimal maps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 
 from components.losses.adaptive_wing import adaptive_wing
 from components.losses.decimal import coordinate_soft_classification, decimal_mse
-from components.losses.heatmap import heatmap_cross_entropy, heatmap_mse, read_cross_entropy, read_mse
+from components.losses.heatmap import HeatmapLoss, heatmap_cross_entropy, heatmap_mse, read_cross_entropy, read_mse
 from components.losses.star import star
-
-
-class HeatmapLoss(NamedTuple):
-    """A loss of predicted and target maps (N, K, h, w) and cells (N, K, 2), and a reading of predicted maps by sigma."""
-
-    loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-    read: Callable[[torch.Tensor, float], torch.Tensor]
-
 
 HEATMAP_LOSSES: dict[str, HeatmapLoss] = {
     "adaptive_wing": HeatmapLoss(adaptive_wing, read_mse),

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
+
+
+class HeatmapLoss(NamedTuple):
+    """A loss of predicted and target maps (N, K, h, w) and cells (N, K, 2), and a reading of predicted maps by sigma."""
+
+    loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    read: Callable[[torch.Tensor, float], torch.Tensor]
 
 
 def heatmap_mse(predicted: torch.Tensor, target: torch.Tensor, cells: torch.Tensor | None = None) -> torch.Tensor:

@@ -14,7 +14,8 @@ from pathlib import Path
 from components.model import LandmarkModel
 from pipelines.params import Params
 from pipelines.registry import tracking
-from pipelines.registry.lineage import LOCK, data_version, git_commit
+from pipelines.registry.lineage import data_version, git_commit
+from pipelines.registry.packages import LOCK
 from pipelines.runtime.environment import ROOT
 
 # Beside the report: a scheduled run is ahead of any commit, so it keeps what it ran with.
