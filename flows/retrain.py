@@ -123,7 +123,8 @@ def register(params: Params) -> Registered:
     from pipelines.registry.register import register as register_model
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
-    registered = register_model(params, made / "model", reports, made / "annotations" / "card.html")
+    card, code = made / "annotations" / "card.html", made / "code" / "train.json"
+    registered = register_model(params, made / "model", reports, card, code)
     say(
         f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}"
     )
