@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pipelines.registry.promotion import Decision
     from pipelines.registry.register import Registered
 
-STAGES = ("ingest", "preprocess", "train", "evaluate")
+# `code` says what the others depend on of our code and of the lock.
+STAGES = ("code", "ingest", "preprocess", "train", "evaluate")
 PARAMS = ROOT / "params.yaml"
 
 
@@ -122,7 +123,8 @@ def register(params: Params) -> Registered:
     from pipelines.registry.register import register as register_model
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
-    registered = register_model(params, made / "model", reports, made / "annotations" / "card.html")
+    card, code = made / "annotations" / "card.html", made / "code" / "train.json"
+    registered = register_model(params, made / "model", reports, card, code)
     say(
         f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}"
     )

@@ -16,7 +16,10 @@ from pipelines.runtime import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ["components", "pipelines", "flows", "studies", "recipes"]
-FILES = ["dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "requirements.lock", ".dvc/config", ".dvc/.gitignore"]
+FILES = [
+    *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "requirements.lock"),
+    *(".dvc/config", ".dvc/.gitignore"),
+]
 
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("tests")

@@ -11,26 +11,11 @@ from pathlib import Path
 import yaml
 
 from pipelines.params import Params
+from pipelines.registry.dependencies import dependencies
 from pipelines.runtime.environment import ROOT
 
-# The code that decides a training's result.
-CODE = [
-    *(f"components/{name}.py" for name in ("augment", "geometry", "images", "model", "samples", "schemes")),
-    *(f"components/{name}/*.py" for name in ("codecs", "losses", "metrics", "networks")),
-    *(
-        f"pipelines/{name}.py"
-        for name in (
-            "params",
-            "runtime/tables",
-            "train",
-            "training/batches",
-            "training/loop",
-            "training/temperature",
-            "training/workers",
-        )
-    ),
-]
-LOCK = "requirements.lock"
+# The params that decide a training; those of `dvc.yaml` are the same, and the name, which stands in its paths.
+DECISIVE = ("dataset.scheme", "preprocess", "augment", "codec", "network", "loss", "train", "evaluate")
 
 
 def hash_files(paths: Iterable[Path], root: Path) -> str:
@@ -42,16 +27,22 @@ def hash_files(paths: Iterable[Path], root: Path) -> str:
     return digest.hexdigest()
 
 
-def training_key(params: Params, crops: Path) -> str:
+def training_key(params: Params, crops: Path, root: Path = ROOT) -> str:
     """16 hexadecimal digits of everything that decides a training's result: params, data, code, lock."""
     parts = {
-        "params": params.model_dump(include={"augment", "codec", "network", "loss", "train", "evaluate"}),
+        "params": {name: _param(params, name) for name in DECISIVE},
         "model": params.model().to_dict(),
         "crops": hash_files(crops.glob("*.parquet"), crops),
-        "code": hash_files([path for pattern in CODE for path in ROOT.glob(pattern)], ROOT),
-        "lock": hashlib.sha256((ROOT / LOCK).read_bytes()).hexdigest(),
+        "dependencies": dependencies("train", params, root)._asdict(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _param(params: Params, name: str) -> object:
+    value: object = params.model_dump()
+    for part in name.split("."):
+        value = value[part]  # type: ignore[index]
+    return value
 
 
 def data_version(pointer: Path = ROOT / "data.dvc") -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 from components.model import LandmarkModel
 from pipelines.params import Params
 from pipelines.registry import tracking
-from pipelines.registry.lineage import LOCK, data_version, git_commit
+from pipelines.registry.lineage import data_version, git_commit
+from pipelines.registry.packages import LOCK
 from pipelines.runtime.environment import ROOT
 
 # Beside the report: a scheduled run is ahead of any commit, so it keeps what it ran with.
@@ -37,7 +38,7 @@ def registered_name(params: Params) -> str:
     return f"heatmark-{params.name}"
 
 
-def register(params: Params, model: Path, reports: Path, card: Path) -> Registered:
+def register(params: Params, model: Path, reports: Path, card: Path, code: Path) -> Registered:
     """Completes the run and registers the model.
 
     Args:
@@ -45,6 +46,7 @@ def register(params: Params, model: Path, reports: Path, card: Path) -> Register
         model: Folder of the saved model.
         reports: Folder of the evaluation's files.
         card: The dataset card.
+        code: What the training depended on of our code and of the lock, by file and package.
 
     Raises:
         ValueError: The evaluation is of another training, or the tracking server is away.
@@ -67,7 +69,7 @@ def register(params: Params, model: Path, reports: Path, card: Path) -> Register
     if version is None:
         # Once: a later call measures the same training again, but did not train it from today's data and commit.
         run.set_tags(tags)
-        for path in (card, *(ROOT / name for name in PROVENANCE)):
+        for path in (card, code, *(ROOT / name for name in PROVENANCE)):
             run.log_file(path, "provenance")
         num_landmarks = LandmarkModel.load(model).config.scheme.num_landmarks
         model_id, source = tracking.log_model(run, model, num_landmarks)

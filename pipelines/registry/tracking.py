@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +17,13 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 
+from pipelines.registry.model_code import requirements, stage_code
 from pipelines.runtime.environment import ROOT, RUNS, tracking_uri
 from pipelines.runtime.outputs import in_turn
 
 EXPERIMENT = "heatmark"
 KEY_TAG = "heatmark.key"
 WAIT_S = 10
-# What `components` imports to predict.
-MODEL_NEEDS = {"mlflow", "numpy", "opencv-python", "pillow", "safetensors", "scipy", "torch"}
 for _noisy in ("mlflow", "alembic"):  # they tell of every table they create
     logging.getLogger(_noisy).setLevel(logging.WARNING)
 
@@ -139,7 +139,8 @@ def flatten(fields: Mapping[str, object], prefix: str = "") -> Iterator[tuple[st
 def log_model(run: Run, folder: Path, num_landmarks: int) -> tuple[str, str]:
     """Logs a saved model with the code that loads it, into the run; returns the model's id and its URI.
 
-    Safetensors and JSON as artifacts, our own packages as code, exact versions from the lock as requirements.
+    Safetensors and JSON as artifacts, the modules that a model is made of as code, exact versions from the lock as
+    requirements.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
@@ -149,25 +150,20 @@ def log_model(run: Run, folder: Path, num_landmarks: int) -> tuple[str, str]:
         TensorSpec(np.dtype("float32"), (-1, 4), "boxes"),
     ]
     outputs = [TensorSpec(np.dtype("float32"), (-1, num_landmarks, 2))]
-    with mlflow.start_run(run_id=run.id):
+    with tempfile.TemporaryDirectory() as code, mlflow.start_run(run_id=run.id):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(ROOT / "pipelines" / "registry" / "logged_model.py"),
             artifacts={"model": str(folder)},
-            code_paths=[str(ROOT / "components")],
+            code_paths=[str(stage_code(Path(code), ROOT))],
             signature=ModelSignature(Schema(inputs), Schema(outputs)),
             input_example={
                 "images": np.zeros((1, 64, 64, 3), np.uint8),
                 "boxes": np.array([[8, 8, 56, 56]], np.float32),
             },
-            pip_requirements=[line for line in locked() if line.partition("==")[0] in MODEL_NEEDS],
+            pip_requirements=requirements(ROOT),
         )
     return info.model_id, info.model_uri
-
-
-def locked() -> list[str]:
-    """The lines of the lock."""
-    return (ROOT / "requirements.lock").read_text(encoding="utf-8").split()
 
 
 class Registry:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sqlite3
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,7 @@ def test_the_run_keeps_what_it_was_made_of(project):
     assert run.data.metrics["faces_per_s"] > 0
     kept = {file.path for file in client(project).list_artifacts(run.info.run_id, "provenance")}
     assert {f"provenance/{name}" for name in ("dvc.lock", "data.dvc", "params.yaml", "requirements.lock")} <= kept
+    assert "provenance/train.json" in kept
     measured = {file.path for file in client(project).list_artifacts(run.info.run_id, "evaluation")}
     assert {"evaluation/report.html", "evaluation/errors.parquet", "evaluation/metrics.json"} <= measured
 
@@ -105,20 +107,27 @@ def test_the_version_leads_back_to_data_code_lock_and_protocol(project):
 
 
 def test_the_logged_model_predicts_as_the_saved_one_without_the_project(project, tmp_path):
-    picture = images.read(project.root / "data/synthetic", "images/000000.jpg")
     row = pq.read_table(project.root / "artifacts/tiny/crops").slice(0, 1).to_pylist()[0]
     picture = images.read(project.root / "data/synthetic", row["image"])
     np.savez(tmp_path / "face.npz", images=picture[None], boxes=np.float32(row["box"])[None])
+    # -I -S: neither this folder, nor PYTHONPATH, nor a .pth file of an installed checkout; only what is installed.
     script = (
-        "import mlflow, numpy as np, sys; mlflow.set_tracking_uri(sys.argv[1]); face = dict(np.load('face.npz'));"
-        f"np.save('predicted.npy', mlflow.pyfunc.load_model('models:/{MODEL}@champion').predict(face))"
+        f"import sys; sys.path += {[sysconfig.get_path(name) for name in ('purelib', 'platlib')]!r};"
+        "import importlib.util; assert importlib.util.find_spec('components') is None;"
+        "import mlflow, numpy as np; mlflow.set_tracking_uri(sys.argv[1]); face = dict(np.load('face.npz'));"
+        f"np.save('predicted.npy', mlflow.pyfunc.load_model('models:/{MODEL}@champion').predict(face));"
+        "print(sys.modules['components'].__path__[0])"
     )
     store = f"sqlite:///{project.root}/runs/mlflow.db"
     outside = type(project)(tmp_path)
-    outside.run("python", "-c", script, store, PYTHONPATH="", MLFLOW_DISABLE_TELEMETRY="true")
+    said = outside.run("python", "-I", "-S", "-c", script, store, PYTHONPATH="", MLFLOW_DISABLE_TELEMETRY="true").stdout
     saved = LandmarkModel.load(project.root / "artifacts/tiny/model")
     expected = saved.predict(picture[None], np.float32(row["box"])[None])
     assert np.array_equal(expected, np.load(tmp_path / "predicted.npy"))
+    logged = Path(said.splitlines()[-1])
+    assert logged.is_relative_to(project.root / "runs/mlartifacts")
+    assert (logged / "codecs/hih.py").is_file()
+    assert not {"augment.py", "datasets", "drawing.py", "synthetic"} & {path.name for path in logged.iterdir()}
     files = [path.suffix for path in Path(project.root / "runs/mlartifacts").rglob("*") if path.is_file()]
     assert not {".pkl", ".pt", ".pickle"} & set(files)
 
@@ -166,6 +175,18 @@ def test_dvc_compares_experiments_and_draws_plots(project):
     assert changed["reports/tiny/metrics.json"]["nme"]["diff"] != 0
     page = project.run("dvc", "plots", "show", "--out", "plots").stdout.strip()
     assert "reports_tiny_ced_csv" in Path(page.removeprefix("file://")).read_text()
+    project.run("git", "checkout", "-q", ".")
+    project.run("dvc", "checkout", "-q")
+
+
+def test_an_experiment_with_another_codec_trains_and_evaluates_by_that_ones_code(project):
+    words = ("-S", "codec.name=rounded", "-S", "~codec.window", "-S", "~codec.decoder", "-S", "train.epochs=1")
+    said = project.run("dvc", "exp", "run", "-n", "rounded", *words).stdout
+    skipped = set(re.findall(r"^Stage '(\w+)' didn't change, skipping", said, re.MULTILINE))
+    assert {"ingest", "preprocess"} == skipped
+    files = json.loads((project.root / "artifacts/tiny/code/train.json").read_text())["files"]
+    assert "components/codecs/rounded.py" in files
+    assert "components/codecs/subpixel.py" not in files
     project.run("git", "checkout", "-q", ".")
     project.run("dvc", "checkout", "-q")
 

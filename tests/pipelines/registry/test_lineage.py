@@ -6,21 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.params import Params, load_params
-from pipelines.registry.lineage import CODE, data_version, hash_files, training_key
-from pipelines.runtime.environment import ROOT
-
-
-@pytest.fixture
-def crops(tmp_path: Path) -> Path:
-    for name in ("train-00000-of-00001.parquet", "val-00000-of-00001.parquet"):
-        (tmp_path / name).write_bytes(name.encode())
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def params() -> Params:
-    return load_params(ROOT / "params.yaml")
+from pipelines.params import Params
+from pipelines.registry.lineage import data_version, hash_files, training_key
 
 
 def changed(params: Params, section: str, **values) -> Params:
@@ -82,10 +69,6 @@ def test_what_comes_after_or_shows_in_the_crops_does_not(
     params: Params, crops: Path, section: str, values: dict
 ) -> None:
     assert training_key(params, crops) == training_key(changed(params, section, **values), crops)
-
-
-def test_the_code_that_is_hashed_is_there() -> None:
-    assert [] == [pattern for pattern in CODE if not list(ROOT.glob(pattern))]
 
 
 def test_the_version_of_the_data_is_what_dvc_wrote(tmp_path: Path) -> None:

@@ -1,0 +1,190 @@
+"""What the stages of this project depend on; and what a file that is added or changed does to a training's key."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.params import Params
+from pipelines.registry.dependencies import STAGES, chosen_parts, dependencies, main, templates
+from pipelines.registry.lineage import training_key
+from pipelines.registry.sources import Sources
+from pipelines.runtime.environment import ROOT
+
+CODEC = "components/codecs/subpixel.py"  # that of tests/tiny.yaml
+ANOTHER_CODEC = "components/codecs/hih.py"
+
+
+def changed(params: Params, section: str, **values: object) -> Params:
+    fields = params.model_dump()
+    fields[section] = values if "name" in values else {**fields[section], **values}
+    return Params.model_validate(fields)
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def add_codec(checkout: Path) -> None:
+    """A file, and a line in CODECS."""
+    (checkout / "components/codecs/other.py").write_text("class Other: ...\n")
+    init = checkout / "components/codecs/__init__.py"
+    text = init.read_text(encoding="utf-8")
+    line = '    "rounded": Rounded,\n'
+    assert 1 == text.count(line)
+    imported = "from components.codecs.other import Other\nfrom components.codecs.rounded import Rounded\n"
+    text = text.replace("from components.codecs.rounded import Rounded\n", imported)
+    init.write_text(text.replace(line, f'    "other": Other,\n{line}'), encoding="utf-8")
+
+
+def test_all_that_the_recipe_chose_is_among_what_training_depends_on(params: Params) -> None:
+    files = dependencies("train", params).files
+    for module in (
+        "codecs/subpixel",
+        "networks/unet",
+        "losses/heatmap",
+        "losses/decimal",
+        "losses/objective",
+        "augment",
+    ):
+        assert f"components/{module}.py" in files
+    assert "components/model.py" in files
+    for module in ("batches", "loop", "temperature", "workers"):
+        assert f"pipelines/training/{module}.py" in files
+
+
+def test_what_it_did_not_choose_is_not(params: Params) -> None:
+    files = dependencies("train", params).files
+    for module in (
+        "codecs/hih",
+        "codecs/rounded",
+        "networks/hourglass",
+        "losses/star",
+        "datasets/synthetic",
+        "drawing",
+    ):
+        assert f"components/{module}.py" not in files
+    assert not [
+        path for path in files if path.startswith(("components/synthetic", "pipelines/registry", "pipelines/pages"))
+    ]
+    assert not [path for path in files if path.endswith("__init__.py")]
+
+
+def test_another_recipe_depends_on_other_parts(params: Params) -> None:
+    hih = changed(params, "codec", name="hih", stride=4, sigma=0.8, decimal_head="conv")
+    files = dependencies("train", changed(hih, "loss", heatmap="star")).files
+    assert {"components/codecs/hih.py", "components/losses/star.py"} <= files.keys()
+    assert CODEC not in files
+
+
+def test_ingest_depends_on_the_reader_and_on_no_network(params: Params) -> None:
+    files = dependencies("ingest", params).files
+    assert "components/datasets/synthetic.py" in files
+    for part in ("components/datasets/wflw.py", CODEC, "components/model.py", "components/networks/unet.py"):
+        assert part not in files
+
+
+@pytest.mark.parametrize(("stage", "page", "other"), [("ingest", "card", "report"), ("evaluate", "report", "card")])
+def test_the_page_that_a_stage_writes_counts_with_its_template(
+    params: Params, stage: str, page: str, other: str
+) -> None:
+    files = dependencies(stage, params).files
+    counted = {path for path in files if path.startswith("pipelines/pages/")}
+    expected = {f"{page}.py", "plots.py", "templates/base.html", f"templates/{page}.html"}
+    assert {f"pipelines/pages/{name}" for name in expected} == counted
+
+
+def test_a_template_that_extends_another_counts_with_it(tmp_path: Path) -> None:
+    texts = {"page.py": 'write("a.html")', "a.html": '{% extends "b.html" %}', "b.html": "", "c.html": ""}
+    for name, text in texts.items():
+        (tmp_path / name).parent.joinpath(name).write_text(text)
+    assert ["a.html", "b.html"] == [path.name for path in templates([tmp_path / "page.py"], tmp_path)]
+
+
+def test_the_packages_are_those_that_the_stage_imports(params: Params) -> None:
+    packages = dependencies("train", params).packages
+    assert {"torch", "numpy", "ray", "pyarrow", "safetensors"} <= packages.keys()
+    assert not {"prefect", "dvc", "mlflow", "typer", "pytest", "h5py", "matplotlib"} & packages.keys()
+
+
+def test_each_stage_gets_a_file_that_says_what_it_depends_on(params: Params, tmp_path: Path) -> None:
+    main(tmp_path / "code", ROOT / "tests" / "tiny.yaml")
+    assert sorted(f"{stage}.json" for stage in STAGES) == sorted(path.name for path in (tmp_path / "code").iterdir())
+    for stage in STAGES:
+        assert dependencies(stage, params)._asdict() == json.loads((tmp_path / "code" / f"{stage}.json").read_text())
+
+
+def test_a_copy_of_the_code_elsewhere_depends_on_the_same(params: Params, checkout: Path, crops: Path) -> None:
+    for stage in STAGES:
+        assert dependencies(stage, params) == dependencies(stage, params, checkout)
+    assert training_key(params, crops) == training_key(params, crops, checkout)
+
+
+def test_a_module_that_is_added_to_training_and_imported_changes_the_key(
+    params: Params, checkout: Path, crops: Path
+) -> None:
+    (checkout / "pipelines/training/constants.py").write_text("WIDTH = 3\n")
+    assert training_key(params, crops) == training_key(params, crops, checkout)
+    append(checkout / "pipelines/training/loop.py", "\n\nfrom pipelines.training.constants import WIDTH  # noqa\n")
+    before = training_key(params, crops, checkout)
+    assert training_key(params, crops) != before
+    (checkout / "pipelines/training/constants.py").write_text("WIDTH = 4\n")
+    assert before != training_key(params, crops, checkout)
+
+
+def test_a_module_that_is_added_to_the_studies_does_not(params: Params, checkout: Path, crops: Path) -> None:
+    (checkout / "studies/another.py").write_text("from pipelines.training.loop import fit\n")
+    assert training_key(params, crops) == training_key(params, crops, checkout)
+
+
+def test_a_new_codec_does_not(params: Params, checkout: Path, crops: Path) -> None:
+    add_codec(checkout)
+    assert training_key(params, crops) == training_key(params, crops, checkout)
+    for stage in STAGES:
+        assert dependencies(stage, params) == dependencies(stage, params, checkout)
+
+
+def test_a_change_of_another_codec_does_not_but_of_the_chosen_one_does(
+    params: Params, checkout: Path, crops: Path
+) -> None:
+    append(checkout / ANOTHER_CODEC, "\nPI = 3\n")
+    assert training_key(params, crops) == training_key(params, crops, checkout)
+    append(checkout / CODEC, "\nPI = 3\n")
+    assert training_key(params, crops) != training_key(params, crops, checkout)
+
+
+def test_a_new_version_of_what_training_imports_changes_the_key_and_one_of_prefect_does_not(
+    params: Params, checkout: Path, crops: Path
+) -> None:
+    lock = (checkout / "requirements.lock").read_text()
+    (checkout / "requirements.lock").write_text(lock.replace("\nprefect==", "\nprefect==9"))
+    assert training_key(params, crops) == training_key(params, crops, checkout)
+    (checkout / "requirements.lock").write_text(lock.replace("\nnumpy==", "\nnumpy==9"))
+    assert training_key(params, crops) != training_key(params, crops, checkout)
+
+
+def inits() -> list[Path]:
+    return sorted([*(ROOT / "components").rglob("__init__.py"), *(ROOT / "pipelines").glob("*/__init__.py")])
+
+
+def test_every_registry_is_one_that_a_recipe_chooses_from(params: Params) -> None:
+    """A registry that `chosen_parts` does not know would count whole: each part that is added would train again."""
+    sources = Sources(ROOT)
+    modules = [".".join(path.parent.relative_to(ROOT).parts) for path in inits()]
+    registries = {name for module in modules for name in sources.package(module).registries}
+    assert {"CODECS", "DATASETS", "NETWORKS"} <= registries
+    assert set() == registries - chosen_parts(params).keys()
+
+
+@pytest.mark.parametrize("path", inits(), ids=lambda path: path.parent.relative_to(ROOT).as_posix())
+def test_an_init_holds_only_imports_aliases_and_registries(path: Path) -> None:
+    """It is looked through and not hashed, so nothing in it may decide a result."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        # An alias is names, and what joins or indexes them; a registry is a dict by name; __all__ is a list.
+        assigned = isinstance(value, ast.Name | ast.BinOp | ast.Subscript | ast.Dict | ast.List)
+        assert docstring or assigned or isinstance(node, ast.Import | ast.ImportFrom), ast.unparse(node)
