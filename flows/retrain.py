@@ -18,6 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.commands import stream
 from flows.summary import Summary, markdown, show
 from pipelines.runtime.environment import ROOT, STATE
+from pipelines.runtime.links import links, way_out
 from pipelines.runtime.outputs import alone, whole_file, whole_folder
 
 if TYPE_CHECKING:
@@ -71,8 +72,17 @@ def use_recipe(recipe: str | None, params: Params) -> None:
 
 @task(cache_policy=NO_CACHE)
 def bring(data: str, params: Params) -> None:
-    """Copies a dataset's folder to `data/FOLDER`, whole or not at all; one that is there, and the same, stays."""
+    """Copies a dataset's folder to `data/FOLDER`, whole or not at all; one that is there, and the same, stays.
+
+    Raises:
+        ValueError: There are links in it: what they lead to may be anything, and a folder would be missing without them.
+    """
     source, target = Path(data), ROOT / "data" / params.dataset.folder
+    found = links(source)
+    if found:
+        raise ValueError(
+            f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
+        )
     if target.is_dir() and same_tree(source, target):
         say(f"data: {target.relative_to(ROOT)} is the same as {data} already")
         return
@@ -86,7 +96,9 @@ def bring(data: str, params: Params) -> None:
 
 
 def same_tree(one: Path, other: Path) -> bool:
-    """The same files with the same bytes."""
+    """The same files with the same bytes, and no links among them."""
+    if links(other):
+        return False
     names = [sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file()) for root in (one, other)]
     return names[0] == names[1] and all(filecmp.cmp(one / name, other / name, shallow=False) for name in names[0])
 

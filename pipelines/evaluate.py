@@ -58,10 +58,10 @@ def facts_of(params: Params, training: dict, protocol: Protocol) -> dict[str, st
 
 
 def measured_faces(errors: pa.Table, protocol: Protocol) -> pa.Table:
-    """The rows that the protocol measures.
+    """The rows that the protocol measures: of its subsets, and with a normaliser to divide by.
 
     Raises:
-        ValueError: None; says which subsets it is about.
+        ValueError: None; says which subsets it is about, or what it divides by.
     """
     covered = protocol.covers(errors.column("subsets").to_pylist())
     if not covered.any():
@@ -69,7 +69,10 @@ def measured_faces(errors: pa.Table, protocol: Protocol) -> pa.Table:
             f"protocol {protocol.name!r} measures the subsets {', '.join(protocol.subsets)}, and none of the "
             f"{len(errors)} test faces is in one; inter_ocular measures all faces"
         )
-    return errors.filter(pa.array(covered))
+    measured = covered & np.isfinite(errors.column("nme").to_numpy())
+    if not measured.any():
+        raise protocol.none_measurable(int(covered.sum()), "test")
+    return errors.filter(pa.array(measured))
 
 
 def audited(errors: pa.Table, scheme: Scheme, protocol: Protocol) -> tuple[dict, tuple[np.ndarray, np.ndarray]]:
@@ -102,6 +105,9 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     everything = measure(predict(model, faces, "evaluate"), scheme, protocol)
     errors = measured_faces(everything, protocol)
     metrics, curve = audited(errors, scheme, protocol)
+    covered = protocol.covers(everything.column("subsets").to_pylist())
+    metrics["num_left_out"] = int(covered.sum()) - len(errors)
+    left_out = f"{metrics['num_left_out']} without {protocol.normaliser}" if metrics["num_left_out"] else ""
     # What rescoring must know of them.
     facts = {"dataset": params.dataset.reader, "scheme": scheme.name, "box": params.preprocess.box}
     write_table(noted(everything, **facts), out / "errors.parquet")
@@ -112,7 +118,7 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
         metrics,
         errors,
         pictures_of(faces),
-        facts_of(params, training, protocol),
+        {**facts_of(params, training, protocol), **({"left out": left_out} if left_out else {})},
     )
     # Last: its presence says that the others are there. Landmarks one by one would flood `dvc metrics show`.
     brief = {name: value for name, value in metrics.items() if name != "landmarks"}
@@ -122,7 +128,8 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     print(
         f"evaluate: NME {metrics['nme']:.2%} (95% interval {low:.2%} to {high:.2%}), "
         f"FR@{protocol.failure_threshold:.0%} {metrics['failure_rate']:.2%}, AUC@{protocol.auc_threshold:.0%} "
-        f"{metrics['auc']:.3f} on {len(errors)} test faces: {out / 'report.html'}"
+        f"{metrics['auc']:.3f} on {len(errors)} test faces{f' ({left_out} left out)' if left_out else ''}: "
+        f"{out / 'report.html'}"
     )
 
 

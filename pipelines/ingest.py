@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +18,13 @@ import pyarrow.compute as pc
 import ray.data
 
 from components.datasets import DATASETS, Record
-from components.metrics import PROTOCOLS
 from components.samples import Annotation, Box
 from components.schemes import SCHEMES, Scheme
+from components.text import printable
 from pipelines.pages.card import write_card
 from pipelines.params import Params, load_params
 from pipelines.runtime import cluster, command
+from pipelines.runtime.links import linked_folders, way_out
 from pipelines.runtime.outputs import whole_folder
 from pipelines.runtime.progress import Progress
 from pipelines.runtime.tables import ANNOTATIONS, face_fields, write_table
@@ -31,6 +33,14 @@ REJECTED, CARD = "rejected.parquet", "card.html"
 SPLITS = ("train", "val", "test")
 RECORDS_PER_TASK = 64
 MIN_LABELLED = 2  # fewer landmarks span no box
+# A face that a picture's edge cuts goes on behind it, by less than what is seen: half of it or more is inside, as recipes
+# ask, so that one longer side is far more than any face needs. A number in another unit or a slipped digit is beyond.
+MAX_OUTSIDE = 1.0  # how far a landmark may lie outside its picture, in longer sides of it
+# A detector's box around a face that is cut reaches over the edge, hardly beyond the face itself.
+MAX_BOX = 4.0  # longest side of a box, in longer sides of its picture
+# Crops are made from the longer side. On 4 px a whole face has fewer cells than landmarks: there is nothing to see.
+MIN_BOX = 4.0  # shortest longer side of a box, px
+MAX_REASON = 400  # characters: a name may be a file's whole content
 REJECTED_SCHEMA = pa.schema([("face", pa.string()), ("image", pa.string()), ("reason", pa.string())])
 
 
@@ -56,34 +66,57 @@ def examine(records: pa.Table, folder: str, params: Params) -> pa.Table:
         A row per record: the columns of `annotation_schema`, and `reason`, null where nothing is wrong.
     """
     scheme = SCHEMES[params.dataset.scheme]
-    rows = [_examine(Record(**row), Path(folder), scheme, params) for row in records.to_pylist()]
     schema = annotation_schema(scheme.num_landmarks).append(pa.field("reason", pa.string()))
-    return pa.Table.from_pylist(rows, schema)
+    rows = [_examine(Record(**row), Path(folder), scheme, params, schema) for row in records.to_pylist()]
+    return pa.concat_tables(rows).combine_chunks()
 
 
-def _examine(record: Record, folder: Path, scheme: Scheme, params: Params) -> dict:
-    dataset, image, split = DATASETS[params.dataset.reader], record.where, record.split
+def _examine(record: Record, folder: Path, scheme: Scheme, params: Params, schema: pa.Schema) -> pa.Table:
+    """One row. Whatever goes wrong with one record is the reason that it is rejected for, and costs no other."""
+    known: dict[str, Any] = {"image": record.where, "split": record.split}
     try:
-        annotation = dataset.parse(folder, scheme, record)
-        image, split = annotation.image, annotation.split
-        height, width = dataset.picture(folder, image).shape[:2]
-        inside = inside_picture(annotation.landmarks, width, height)
-        check(annotation, inside, params)
-        check_normaliser(annotation, scheme, params.evaluate.protocol)
-    except ValueError as error:
-        return {"face": record.face, "image": image, "split": split, "reason": str(error)}
+        return pa.Table.from_pylist([_row(record, known, folder, scheme, params)], schema)
+    except Exception as error:  # a name that is too long, a text that no column takes, JSON that is nested too deep
+        reason = str(error) if type(error) is ValueError else f"{record.where}: {_of_python(error)}"
+    texts = {"face": record.face, "image": known["image"], "reason": reason}
+    row = {name: printable(text)[:MAX_REASON] for name, text in texts.items()}
+    return pa.Table.from_pylist([{**row, "split": known["split"]}], schema)
+
+
+def _of_python(error: Exception) -> str:
+    """What an exception says that is not ours, and hence not a sentence."""
+    return f"{getattr(error, 'strerror', None) or error} ({type(error).__name__})"
+
+
+def _row(record: Record, known: dict, folder: Path, scheme: Scheme, params: Params) -> dict:
+    """What a good row holds; on the way there, picture and split are noted in `known`.
+
+    Raises:
+        ValueError: With the reason why it is none.
+    """
+    if record.problem:
+        raise ValueError(f"{record.where}: {record.problem}")
+    dataset = DATASETS[params.dataset.reader]
+    annotation = dataset.parse(folder, scheme, record)
+    known.update(image=annotation.image, split=annotation.split)
+    height, width = dataset.picture(folder, annotation.image).shape[:2]
+    inside = inside_picture(annotation.landmarks, width, height)
+    check(annotation, inside, params)
+    check_sizes(annotation, width, height)
+    check_eyes(annotation, scheme)
     return {
-        "face": annotation.face,
+        # Names go to terminals, pages and trackers from here; a picture's must stay what its file is called.
+        "face": printable(annotation.face),
         "image": annotation.image,
-        "subject": annotation.subject,
-        "subsets": list(annotation.subsets),
+        "subject": printable(annotation.subject),
+        "subsets": [printable(name) for name in annotation.subsets],
         "landmarks": annotation.landmarks.ravel(),
         "width": width,
         "height": height,
         "visible": annotation.visible,
         "inside": inside,
         "box": annotation.box,
-        "split": split,
+        "split": annotation.split,
     }
 
 
@@ -108,6 +141,8 @@ def check(annotation: Annotation, inside: np.ndarray, params: Params) -> None:
     annotated = params.preprocess.box == "annotated"
     if annotated and annotation.box is None:
         raise ValueError(f"{annotation.face}: has no annotated box; preprocess.box: landmarks makes one")
+    if annotation.box is not None and not np.isfinite(annotation.box).all():
+        raise ValueError(f"{annotation.face}: an edge of its box is NaN or infinite")
     box = annotation.box if annotated and annotation.box else Box.around(annotation.landmarks)
     if not (box.width > 0 and box.height > 0):
         raise ValueError(f"{annotation.face}: box without area")
@@ -115,18 +150,41 @@ def check(annotation: Annotation, inside: np.ndarray, params: Params) -> None:
         raise ValueError(f"{annotation.face}: only {inside.sum()} of {labelled.sum()} landmarks are inside the picture")
 
 
-def check_normaliser(annotation: Annotation, scheme: Scheme, protocol: str) -> None:
-    """Refuses a face whose errors could not be divided.
+def check_sizes(annotation: Annotation, width: int, height: int) -> None:
+    """Refuses landmarks and boxes that cannot be of a face in this picture: `MAX_OUTSIDE`, `MAX_BOX`, `MIN_BOX`.
 
     Raises:
-        ValueError: The landmarks that the protocol's normaliser is taken from coincide, or have no position; or it is
-            taken from a box that there is not.
+        ValueError: With the number and the limit.
     """
-    if PROTOCOLS[protocol].needs_boxes and annotation.box is None:
-        raise ValueError(f"{annotation.face}: has no annotated box, which {protocol} takes")
-    boxes = None if annotation.box is None else np.array([annotation.box])
-    if not PROTOCOLS[protocol].normalise(annotation.landmarks[None], scheme, boxes)[0] > 0:  # NaN is not
-        raise ValueError(f"{annotation.face}: the landmarks that errors are divided by ({protocol}) coincide")
+    longer, face = max(width, height), annotation.face
+    low, high = np.array([-0.5, -0.5]), np.array([width, height]) - 0.5
+    marks = annotation.landmarks.astype(np.float64)
+    outside = np.nanmax(np.maximum(low - marks, marks - high))
+    if outside > MAX_OUTSIDE * longer:
+        raise ValueError(
+            f"{face}: a landmark lies {outside:.4g} px outside its picture of {width} x {height}; "
+            f"at most {MAX_OUTSIDE:g} of its longer sides pass"
+        )
+    boxes = {"box of its landmarks": Box.around(marks), "annotated box": annotation.box}
+    for name, side in ((name, max(box.width, box.height)) for name, box in boxes.items() if box is not None):
+        if side > MAX_BOX * longer:
+            raise ValueError(
+                f"{face}: the {name} is {side:.4g} px long in a picture of {width} x {height}; "
+                f"at most {MAX_BOX:g} of its longer sides pass"
+            )
+        if side < MIN_BOX:
+            raise ValueError(f"{face}: the {name} is {side:.4g} px long; at least {MIN_BOX:g} px are needed")
+
+
+def check_eyes(annotation: Annotation, scheme: Scheme) -> None:
+    """Refuses a face whose eyes are one point, which no face's are; corners without a position pass.
+
+    Raises:
+        ValueError: The outer eye corners coincide.
+    """
+    right, left = annotation.landmarks[list(scheme.inter_ocular)]
+    if np.array_equal(right, left):  # NaN is not
+        raise ValueError(f"{annotation.face}: the outer eye corners coincide")
 
 
 def compare(examined: pa.Table, complete: Mapping[str, int]) -> list[tuple[str, int, int]]:
@@ -217,7 +275,8 @@ def ingest(data: Path, params: Params, out: Path) -> None:
     if not folder.is_dir():
         raise ValueError(f"{folder} is missing: `make data` draws faces, `make retrain DATA=...` brings a dataset")
     dataset = DATASETS[params.dataset.reader]
-    records = dataset.records(folder, scheme)
+    refuse_links(folder)
+    records = [representable(record) for record in dataset.records(folder, scheme)]
     print(f"ingest: {len(records)} records in {folder}", flush=True)
     with whole_folder(out) as partial:
         with cluster.connected():
@@ -232,6 +291,28 @@ def ingest(data: Path, params: Params, out: Path) -> None:
             partial / CARD, params.dataset.folder, annotations, rejected, folder, scheme, dataset.picture, compared
         )
     _say(annotations, rejected, out)
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuses a dataset whose folders are links to somewhere else: no picture is read from there.
+
+    Raises:
+        ValueError: With each link, and the command that puts the real files there.
+    """
+    inside = folder.resolve()
+    leading_out = [link for link in linked_folders(folder) if not link.resolve().is_relative_to(inside)]
+    if leading_out:
+        raise ValueError(f"{folder} has links to folders outside it, whose files are not read: {way_out(leading_out)}")
+
+
+def representable(record: Record) -> Record:
+    """The record; one whose names are not UTF-8 with a problem, and with names that a table can hold."""
+    try:
+        "".join((record.face, record.where, record.text)).encode()
+    except UnicodeEncodeError:
+        face, where = printable(record.face), printable(record.where)
+        return Record(face, where, "", record.split, "a name that is not UTF-8: rename the file")
+    return record
 
 
 def _examined(records: list[Record], folder: Path, params: Params) -> Iterator[pa.Table]:

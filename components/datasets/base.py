@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from components import images
+from components.files import check_regular
 from components.samples import Annotation, Box
 from components.schemes import SCHEMES, Scheme
 
@@ -23,12 +25,14 @@ class Record(NamedTuple):
         text: What stands there, where the reader has it in hand already.
         split: The benchmark's own, "train" or "test", where it is known before the record is read: also of a face that
             cannot be read.
+        problem: Why it will not be read at all; "" if nothing is known against it.
     """
 
     face: str
     where: str
     text: str = ""
     split: str | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,9 @@ def to_landmarks(rows: list, where: str, num_landmarks: int, hidden: np.ndarray 
     if len(rows) != num_landmarks:
         raise ValueError(f"{where}: expected {num_landmarks} landmarks, got {len(rows)}")
     try:
-        landmarks = np.asarray(rows, np.float32).reshape(num_landmarks, 2)
-    except (ValueError, TypeError):
+        with np.errstate(over="ignore"):  # 1e39 is infinite to a float32, and refused as such
+            landmarks = np.asarray(rows, np.float32).reshape(num_landmarks, 2)
+    except (ValueError, TypeError, OverflowError):
         raise ValueError(f"{where}: expected two numbers for each of {num_landmarks} landmarks") from None
     bad = ~np.isfinite(landmarks).all(axis=1)
     if hidden is not None:
@@ -130,6 +135,61 @@ def find_picture(root: Path, candidates: list[str], where: str) -> str:
             return name
     more = f" (nor at {len(candidates) - 1} other places)" if len(candidates) > 1 else ""
     raise ValueError(f"{where}: its picture {candidates[0]} is missing{more}")
+
+
+def list_files(root: Path) -> list[str]:
+    """Names, relative to the folder, of everything below it but folders, sorted; linked folders are not entered.
+
+    Links that lead nowhere and pipes are among them: whoever opens them says what is wrong.
+
+    Raises:
+        ValueError: A folder may not be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise ValueError(f"{error.filename}: {error.strerror}") from error
+
+    tops = os.walk(root, onerror=refuse) if root.is_dir() else ()
+    return sorted((Path(top) / name).relative_to(root).as_posix() for top, _, names in tops for name in names)
+
+
+def read_text(root: Path, name: str) -> str:
+    """The text of a small file of the dataset's, UTF-8; a byte order mark is dropped, and other bytes become U+FFFD.
+
+    Raises:
+        ValueError: Missing, unreadable or no regular file; the message names it.
+    """
+    try:
+        check_regular(root / name)
+        return (root / name).read_text(encoding="utf-8-sig", errors="replace")
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    except OSError as error:
+        raise ValueError(f"{name}: {error.strerror or error}") from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file that lists faces, UTF-8 with or without a byte order mark.
+
+    Raises:
+        ValueError: It is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 at byte {error.start}") from error
+
+
+def read_list(path: Path) -> list[str]:
+    """The same of a list without a header.
+
+    Raises:
+        ValueError: It is not UTF-8, or empty.
+    """
+    lines = read_lines(path)
+    if not any(line.strip() for line in lines):
+        raise ValueError(f"{path} is empty")
+    return lines
 
 
 def no_records(root: Path, expected: str) -> ValueError:

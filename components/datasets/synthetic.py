@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.datasets.base import Dataset, Record, no_records, to_landmarks
+from components.datasets.base import Dataset, Record, no_records, read_list, to_landmarks
 from components.samples import Annotation
 from components.schemes import Scheme
 
@@ -20,21 +20,26 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
     path = root / f"{scheme.name}.jsonl"
     if not path.is_file():
         raise no_records(root, f"{path.name} beside images/, as `python -m pipelines.draw` writes them")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    if not lines:
-        raise ValueError(f"{path} is empty")
-    return [Record(f"{number:06d}", f"{path.name}:{number}", line) for number, line in enumerate(lines, 1)]
+    lines = enumerate(read_list(path), 1)
+    return [Record(f"{number:06d}", f"{path.name}:{number}", line) for number, line in lines]
 
 
 def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
     """Reads one line."""
     try:
         face = json.loads(record.text)
+        landmarks = to_landmarks(face["landmarks"], record.where, scheme.num_landmarks)
+        visible = np.asarray(face["visible"], bool)
+        if visible.shape != (scheme.num_landmarks,):
+            raise ValueError(f"{record.where}: expected {scheme.num_landmarks} flags, got {visible.shape}")
+        names = (face["image"], face["subject"], *face["subsets"])
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{record.where}: image, subject and subsets are texts, got {str(names)[:80]}")
         return Annotation(
             face=Path(face["image"]).stem,
             image=face["image"],
-            landmarks=to_landmarks(face["landmarks"], record.where, scheme.num_landmarks),
-            visible=np.asarray(face["visible"], bool),
+            landmarks=landmarks,
+            visible=visible,
             subject=face["subject"],
             subsets=tuple(face["subsets"]),
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.datasets.base import Dataset, Record, find_picture, finite_box, no_records, to_landmarks
+from components.datasets.base import Dataset, Record, find_picture, finite_box, no_records, read_list, to_landmarks
 from components.samples import Annotation, Box
 from components.schemes import Scheme
 
@@ -31,22 +31,12 @@ def records(root: Path, scheme: Scheme) -> list[Record]:
     for split in SPLITS:
         file = LISTS.format(split)
         if (root / file).is_file():
-            lines = _lines(root / file)
+            lines = read_list(root / file)
             rows = [(n, line) for n, line in enumerate(lines, 1) if line.strip()]
             found += [Record(f"{split}:{n}", f"{file}:{n}", line, split) for n, line in rows]
     if not found:
         raise no_records(root, f"{LISTS.format('{train,test}')} with a line per face, beside {PICTURES}/")
     return found
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 at byte {error.start}") from error
-    if not any(line.strip() for line in lines):
-        raise ValueError(f"{path} is empty")
-    return lines
 
 
 def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:

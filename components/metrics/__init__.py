@@ -1,11 +1,11 @@
 """Metrics: errors normalised and summed up under a named protocol; audited before anybody reads them."""
 
 from components.metrics.audit import Evidence, audit
-from components.metrics.benchmarks import PROTOCOLS
 from components.metrics.curves import auc, ced, failure_rate
 from components.metrics.errors import landmark_errors, nme
 from components.metrics.fitting import check_protocol, misfit
 from components.metrics.protocols import Protocol
+from components.metrics.published import PROTOCOLS
 from components.metrics.summary import summarise
 from components.metrics.uncertainty import bootstrap_interval
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from components.metrics.benchmarks import PROTOCOLS
 from components.metrics.protocols import Protocol
+from components.metrics.published import PROTOCOLS
 
 
-def stranger(protocol: Protocol, dataset: str, scheme: str) -> str:
+def wrong_faces(protocol: Protocol, dataset: str, scheme: str) -> str:
     """What a protocol is for, if not for such faces; "" if it is for them."""
     if protocol.schemes and scheme not in protocol.schemes:
         return f"for scheme {' or '.join(protocol.schemes)}"
@@ -24,7 +24,7 @@ def misfit(protocol: Protocol, dataset: str, scheme: str, box: str) -> str:
         scheme: Of the landmarks, a name.
         box: That the model's crops were cut around.
     """
-    reason = stranger(protocol, dataset, scheme)
+    reason = wrong_faces(protocol, dataset, scheme)
     if not reason and not protocol.as_published and protocol.box != box:
         reason = f"for crops around the {protocol.box} box"
     return reason
@@ -54,8 +54,8 @@ def check_protocol(name: str, dataset: str, scheme: str, box: str) -> None:
         ValueError: With the reason, and the protocols that fit.
     """
     protocol = PROTOCOLS[name]
-    if stranger(protocol, dataset, scheme):
-        reason = f"is {stranger(protocol, dataset, scheme)}, not {dataset}'s {scheme}"
+    if wrong_faces(protocol, dataset, scheme):
+        reason = f"is {wrong_faces(protocol, dataset, scheme)}, not {dataset}'s {scheme}"
     elif more_than_landmarks(protocol):
         reason = f"{more_than_landmarks(protocol)} and serves rescoring only (`pipelines.rescore`)"
     elif protocol.box != box:

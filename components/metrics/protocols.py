@@ -93,6 +93,22 @@ class Protocol:
         unit = self._unit(truth, boxes)
         return NORMALISERS[self.normaliser](truth / unit[:, None], boxes / np.tile(unit, 2), scheme)
 
+    def measurable(self, truth: np.ndarray, scheme: Scheme, boxes: np.ndarray | None = None) -> np.ndarray:
+        """Which faces (N,) can be measured: those with a normaliser to divide by; arguments as of `normalise`.
+
+        A profile whose hidden eye corner nobody labelled has no inter-ocular distance: it counts neither for nor against
+        a model.
+        """
+        normaliser = self.normalise(truth, scheme, boxes)
+        return np.isfinite(normaliser) & (normaliser > 0)
+
+    def none_measurable(self, num_faces: int, which: str) -> ValueError:
+        """The error of faces of which not one can be measured."""
+        return ValueError(
+            f"protocol {self.name!r} divides by {self.normaliser}, which none of {num_faces} {which} faces has; "
+            "box_size is known of every face"
+        )
+
     def errors(self, predicted: np.ndarray, truth: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Distances (N, K) in the unit of the space, of landmarks (N, K, 2), image px; see `landmark_errors`."""
         truth, boxes = self._arrays(truth, boxes)

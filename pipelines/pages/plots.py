@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from components.images import encode_jpeg
 from components.schemes import Scheme
+from components.text import printable
 from pipelines.runtime.outputs import whole_file
 
 INK, MUTED, ALARM = "#1c2733", "#6b7885", "#c2321d"
@@ -67,7 +68,7 @@ def ced_figure(curves: dict[str, np.ndarray], threshold: float) -> Figure:
             reached = np.searchsorted(np.sort(errors), grid, side="right") / max(len(errors), 1)
             failed = float(np.mean(~(np.asarray(errors) <= threshold))) if len(errors) else None
             # The number first: matplotlib hides labels that begin with an underscore.
-            label = f"{percent(failed):>7}  {name}"
+            label = f"{percent(failed):>7}  {printable(name)}"
             width, order = (2.2, 3.0) if i == 0 else (1.2, 2.5)
             axes.plot(100 * grid, 100 * reached, label=label, lw=width, zorder=order, **_line(i))
             if i == 0 and failed is not None:
@@ -126,7 +127,7 @@ def face_figure(shape: np.ndarray, errors: np.ndarray, scheme: Scheme, num_named
             x, y, area[known], shown[known], cmap=cmap, vmin=0, edgecolors="#5a2a1a", linewidths=0.5, zorder=2
         )
         for k in np.flatnonzero(known)[_worst_apart(shape[known], shown[known], num_named)]:
-            _name_landmark(axes, shape[k], f"{scheme.names[k]} {shown[k]:.2f}%")
+            _name_landmark(axes, shape[k], f"{printable(scheme.names[k])} {shown[k]:.2f}%")
         axes.set_aspect("equal")
         axes.margins(0.12, 0.06)
         axes.invert_yaxis()
@@ -195,10 +196,22 @@ def inline_jpeg(pixels: np.ndarray, quality: int = 88) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(pixels, quality)).decode()
 
 
+def _shown(value: object) -> object:
+    """What a page shows of a value that is put into it; figures and macros are ours, and have line ends."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def write_page(path: Path, template: str, **values: object) -> None:
     """Fills a page of `pipelines/pages/templates`; it appears whole or not at all."""
     loader = FileSystemLoader(Path(__file__).parent / "templates")
-    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages = Environment(
+        loader=loader,
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     text = pages.get_template(template).render(percent=percent, **values)
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")

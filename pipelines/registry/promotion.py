@@ -93,9 +93,11 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
         decision: Decision = Promote(registry.tags(champion).get("reason", "is the champion"))
     else:
         table = read_table(errors)
-        measured = PROTOCOLS[params.evaluate.protocol].covers(table.column("subsets").to_pylist())
+        nme = table.column("nme").to_numpy().astype(np.float64)
+        # Which faces can be measured is a matter of the truth: the same for both.
+        measured = PROTOCOLS[params.evaluate.protocol].covers(table.column("subsets").to_pylist()) & np.isfinite(nme)
         theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[measured]
-        ours = table.column("nme").to_numpy().astype(np.float64)[measured]
+        ours = nme[measured]
         decision = decide(theirs, ours, params.promotion.confidence)
     apply(decision, registry, registered.version)
     return decision

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import typer
 
+from components.text import printable
+
 
 def run(main: Callable[..., None]) -> None:
     """Runs `main` with its parameters from the command line; a ValueError is the user's and ends in a sentence."""
@@ -16,5 +18,5 @@ def run(main: Callable[..., None]) -> None:
     try:
         app()
     except ValueError as error:
-        print(f"{name.rpartition('.')[2]}: {error}", file=sys.stderr, flush=True)
+        print(f"{name.rpartition('.')[2]}: {printable(str(error))}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
+from components.text import printable
+
 NUMBERS = ("num_faces", "nme", "nme_low", "nme_high", "failure_rate", "auc")
 HEADER = ("protocol", "faces", "NME %", "95%", "FR %", "AUC %", "hash")
 
@@ -32,7 +34,7 @@ def cells(row: dict) -> list[str]:
     """A row as it is read: per cent, the thresholds beside FR and AUC, the hash with the protocol's name."""
     failure, area = (f"@{100 * row[name]:g}" for name in ("failure_threshold", "auc_threshold"))
     return [
-        row["subset"] or row["protocol"],
+        printable(row["subset"] or row["protocol"]),
         f"{row['num_faces']}",
         f"{100 * row['nme']:.2f}",
         f"{100 * row['nme_low']:.2f}–{100 * row['nme_high']:.2f}",

@@ -182,22 +182,28 @@ def reduce_sum(values: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def measure(model: LandmarkModel, params: Params, worker: Worker) -> float:
-    """NME of the validation faces under the params' protocol, over all workers; a fraction.
+    """NME of the validation faces under the params' protocol, of those that it can measure, over all workers; a fraction.
 
     Batch statistics differ between workers, so all measure with rank 0's.
+
+    Raises:
+        ValueError: The protocol can measure none.
     """
     model.eval()
     if worker.world > 1:
         for buffer in model.buffers():
             distributed.broadcast(buffer, src=0)
-    total = torch.zeros(2, dtype=torch.float64, device=worker.device)
+    total = torch.zeros(3, dtype=torch.float64, device=worker.device)
     protocol, scheme = PROTOCOLS[params.evaluate.protocol], model.config.scheme
     for faces in worker.validation():
         pixels, truth = torch.from_numpy(faces["pixels"]).to(worker.device), faces["landmarks"]
         predicted = model.decode(model(pixels)).landmarks.cpu().numpy()
-        errors = nme(predicted, truth, protocol.normalise(truth, scheme))
-        total += torch.tensor([errors.sum(), len(errors)], device=worker.device)
+        measured = protocol.measurable(truth, scheme)
+        errors = nme(predicted[measured], truth[measured], protocol.normalise(truth[measured], scheme))
+        total += torch.tensor([errors.sum(), len(errors), len(truth)], device=worker.device)
     total = reduce_sum(total)
+    if not total[1]:
+        raise protocol.none_measurable(int(total[2]), "validation")
     return (total[0] / total[1]).item()
 
 

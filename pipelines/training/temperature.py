@@ -29,17 +29,25 @@ def fit_temperature(
     Args:
         model: Whose codec is read by a soft-argmax.
         batches: Validation faces: pixels (N, 3, H, W) uint8, landmarks (N, K, 2) crop px.
-        protocol: Of the NME.
+        protocol: Of the NME; faces that it cannot measure are left out.
+
+    Raises:
+        ValueError: It can measure none.
     """
     model.eval()
     codec = model.config.codec
     assert isinstance(codec, Gaussian)  # what `Params` lets through
     errors: dict[float, list[np.ndarray]] = {temperature: [] for temperature in TEMPERATURES}
+    num_faces = 0
     for faces in batches:
         outputs, truth = model(torch.from_numpy(faces["pixels"]).to(model.mean.device)), faces["landmarks"]
-        normaliser = protocol.normalise(truth, model.config.scheme)
+        measured = protocol.measurable(truth, model.config.scheme)
+        normaliser = protocol.normalise(truth[measured], model.config.scheme)
+        num_faces += len(truth)
         for temperature, found in errors.items():
             landmarks = model.decode(outputs, replace(codec, temperature=temperature)).landmarks
-            found.append(nme(landmarks.cpu().numpy(), truth, normaliser))
+            found.append(nme(landmarks.cpu().numpy()[measured], truth[measured], normaliser))
+    if not sum(map(len, errors[TEMPERATURES[0]])):
+        raise protocol.none_measurable(num_faces, "validation")
     curve = {temperature: float(np.concatenate(found).mean()) for temperature, found in errors.items()}
     return min(curve, key=lambda temperature: curve[temperature]), curve

@@ -321,12 +321,26 @@ def test_landmarks_without_a_position_are_nan_in_the_table(tmp_path: Path, param
     assert [False, True, True] == row["inside"][:3]
 
 
-def test_a_face_whose_normaliser_has_no_position_is_refused(tmp_path: Path, params: Params) -> None:
+def test_a_face_whose_eye_corner_has_no_position_passes_as_some_protocols_can_measure_it(
+    tmp_path: Path, params: Params
+) -> None:
     records = write_merl_rav(tmp_path, {36: "-1 -1"})  # the right eye's outer corner
     (row,) = examine(records, str(tmp_path), reading(params, "merl_rav")).to_pylist()
-    assert (
-        "frontal/testset/image00001: the landmarks that errors are divided by (inter_ocular) coincide" == row["reason"]
-    )
+    assert None is row["reason"]
+
+
+def test_a_face_whose_outer_eye_corners_coincide_is_refused(tmp_path: Path, params: Params) -> None:
+    records = write_merl_rav(tmp_path, {36: LANDMARKS[45]})  # the right eye's outer corner at the left one's
+    (row,) = examine(records, str(tmp_path), reading(params, "merl_rav")).to_pylist()
+    assert "frontal/testset/image00001: the outer eye corners coincide" == row["reason"]
+
+
+def test_the_protocol_decides_nothing_about_a_row(tmp_path: Path, params: Params) -> None:
+    records = write_merl_rav(tmp_path, {36: "-1 -1"})
+    params = reading(params, "merl_rav")
+    other = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"protocol": "box_size"})})
+    one, two = (examine(records, str(tmp_path), chosen).to_pylist() for chosen in (params, other))
+    assert repr(one) == repr(two)  # NaN is not equal to itself
 
 
 def test_faces_are_counted_by_the_readers_own_splits_and_subsets_without_those_refused() -> None:

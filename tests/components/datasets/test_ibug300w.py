@@ -66,7 +66,6 @@ def test_a_brace_may_stand_in_a_line_with_anything_and_lines_may_end_as_on_windo
         ("ibug", "test", ("challenge", "full")),
         ("300W/01_Indoor", "test", ("private",)),
         ("300W/02_Outdoor", "test", ("private",)),
-        ("mine", "train", ()),
     ],
 )
 def test_the_folder_says_split_and_subset(

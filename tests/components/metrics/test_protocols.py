@@ -245,6 +245,7 @@ def test_a_protocol_of_annotated_boxes_asks_for_them(name: str) -> None:
         "wflw_hih_stretched",
         "300w_hih_stretched",
         "wflw_pipnet",
+        "wflw_pipnet_gssl",
     )
     assert expected == protocol.needs_boxes
     if expected:

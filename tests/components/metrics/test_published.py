@@ -42,10 +42,19 @@ def test_hihs_crop_has_two_candidates(name: str) -> None:
 
 
 def test_pipnets_crops_are_stretched() -> None:
-    # PIPNet, lib/preprocess.py: process_wflw widens the rectangle by 1.2, process_300w both sides by 1.3.
-    for name, box, expand in (("wflw", "annotated", (1.2, 1.0)), ("300w", "landmarks", (1.3, 1.3))):
-        protocol = PROTOCOLS[f"{name}_pipnet"]
+    # PIPNet, lib/preprocess.py: process_wflw has scale = 1.2 for both sides, process_300w 1.1. lib/preprocess_gssl.py:
+    # process_wflw adds a tenth of the width at either side, and of the height below what it takes off above; 300-W 1.3.
+    expected = {
+        "wflw_pipnet": ("annotated", (1.2, 1.2)),
+        "wflw_pipnet_gssl": ("annotated", (1.2, 1.0)),
+        "300w_pipnet": ("landmarks", (1.1, 1.1)),
+        "300w_pipnet_gssl": ("landmarks", (1.3, 1.3)),
+    }
+    for name, (box, expand) in expected.items():
+        protocol = PROTOCOLS[name]
         assert ("stretched", box, expand) == (protocol.space, protocol.box, protocol.expand)
+        script = "preprocess_gssl.py" if name.endswith("gssl") else "preprocess.py"
+        assert script == protocol.source.split()[1].strip(",")
 
 
 def test_full_300w_is_common_and_challenge_and_private_is_by_itself() -> None:

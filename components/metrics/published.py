@@ -1,4 +1,4 @@
-"""The registry of protocols: general ones, and what the papers of each benchmark report.
+"""The registry of protocols: general ones, and what was published of each benchmark.
 
 Of a benchmark there is one protocol in px of the original picture, under the benchmark's name. Where authors measured in
 their crop instead, there is a second one, named after them. HIH's crop is not known; it is one of two, so both stand here:
@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from components.metrics.protocols import Protocol
+
+Expand = tuple[float, float]
 
 _IMAGE = Protocol(
     name="inter_ocular",
@@ -63,13 +65,26 @@ def _hih(protocol: Protocol) -> tuple[Protocol, Protocol]:
     return square, stretched
 
 
-def _pipnet(protocol: Protocol, box: str, expand: tuple[float, float]) -> Protocol:
-    """PIPNet's stretched crop, in whose space it measures; authors also clamp crop and truth to the picture.
+def _pipnet(protocol: Protocol, box: str, supervised: Expand, gssl: Expand) -> tuple[Protocol, Protocol]:
+    """PIPNet's stretched crops, in whose space it measures; authors also clamp crop and truth to the picture.
 
-    Reference: jhb86253817/PIPNet, lib/preprocess.py: on WFLW the box is widened by 1.2 and moved down, not made higher.
+    There are two scripts, of its supervised training and of its generalizable semi-supervised one. On WFLW the second
+    widens the box by 1.2 and moves it down without making it higher. A factor on both sides cancels, but for the clamping.
+
+    Reference: jhb86253817/PIPNet, lib/preprocess.py and lib/preprocess_gssl.py (lib/preprocess_uda.py until it was
+    renamed): process_300w and process_wflw of each.
     """
-    source = "PIPNet, but for faces at the picture's edge, where it clamps"
-    return replace(protocol, name=f"{protocol.name}_pipnet", box=box, space="stretched", expand=expand, source=source)
+    clamps = "but for faces at the picture's edge, where it clamps"
+    one = replace(
+        protocol,
+        name=f"{protocol.name}_pipnet",
+        box=box,
+        space="stretched",
+        expand=supervised,
+        source=f"PIPNet, preprocess.py, {clamps}",
+    )
+    other = replace(one, name=f"{one.name}_gssl", expand=gssl, source=f"PIPNet, preprocess_gssl.py, {clamps}")
+    return one, other
 
 
 _WFLW = replace(_IMAGE, name="wflw", schemes=("wflw98",), source="WFLW; full set and its six subsets")
@@ -85,8 +100,8 @@ _AFLW = replace(_IMAGE, name="aflw19", schemes=("aflw19",), box="annotated")
 _ALL = (
     *(_IMAGE, _PUPIL, _SIZE),
     *(_from_annotated(protocol) for protocol in (_IMAGE, _PUPIL, _SIZE)),
-    *(_WFLW, *_hih(_WFLW), _pipnet(_WFLW, "annotated", (1.2, 1.0))),
-    *(_300W, *_hih(_300W), _pipnet(_300W, "landmarks", (1.3, 1.3)), _300W_PUPIL),
+    *(_WFLW, *_hih(_WFLW), *_pipnet(_WFLW, "annotated", supervised=(1.2, 1.2), gssl=(1.2, 1.0))),
+    *(_300W, *_hih(_300W), *_pipnet(_300W, "landmarks", supervised=(1.1, 1.1), gssl=(1.3, 1.3)), _300W_PUPIL),
     replace(_300W, name="300w_star", **_STAR, source="300-W, FR and AUC as STAR and ADNet count them"),  # type: ignore[arg-type]
     replace(_300W_PUPIL, name="300w_star_pupil", **_STAR, source="300-W, pupils, FR and AUC as STAR counts them"),  # type: ignore[arg-type]
     replace(_SIZE, name="300w_private", schemes=("ibug68",), subsets=("private",), source="300-W private; LUVLi, SPIGA, SHR-FAN"),
