@@ -132,7 +132,7 @@ def read_picture(root: Path, name: str) -> np.ndarray:
     look = _asked(name, "unreadable image", "look", path, variable=variable, number=cell)
     _check_picture(name, tuple(look["shape"]), look["dtype"])
     answer = _asked(name, "unreadable image", "cell", path, variable=variable, number=cell)
-    pixels = answer["arrays"]["cell"]
+    pixels = answer["arrays"]["cell"].T
     return np.repeat(pixels.reshape(*pixels.shape[:2], -1), 3 if pixels.ndim == 2 or pixels.shape[2] == 1 else 1, -1)
 
 

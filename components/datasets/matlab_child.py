@@ -88,8 +88,10 @@ def _send(answer: dict, arrays: dict[str, np.ndarray] | None = None) -> None:
     whole = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
     listed = [(name, array.dtype.str, array.shape) for name, array in whole.items()]
     head = json.dumps({**answer, "arrays": listed}).encode()
-    for part in (len(head).to_bytes(8, "big"), head, *(array.data.cast("B") for array in whole.values() if array.size)):
-        sys.stdout.buffer.write(part)
+    sys.stdout.buffer.write(len(head).to_bytes(8, "big") + head)
+    for array in whole.values():
+        if array.size:  # of none there is no view
+            sys.stdout.buffer.write(array.reshape(-1).data.cast("B"))
     sys.stdout.buffer.flush()
 
 
@@ -214,9 +216,9 @@ def look_at_cell(path: str, variable: str, number: int) -> tuple[dict, dict[str,
 
 
 def read_cell(path: str, variable: str, number: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """The array in a cell, in MATLAB's shape."""
+    """The array in a cell, transposed as it lies there: to turn it in memory takes as long as to read it."""
     with h5py.File(path, "r", locking=False) as mat:
-        return {"found": _names(mat)}, {"cell": _cell(mat, variable, number)[()].T}
+        return {"found": _names(mat)}, {"cell": _cell(mat, variable, number)[()]}
 
 
 def _cell(mat: h5py.File, variable: str, number: int) -> h5py.Dataset:
