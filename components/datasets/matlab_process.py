@@ -24,9 +24,14 @@ from components.datasets import matlab_child
 
 
 class Parser:
-    """Asks the child, one question at a time, from any thread; after a fork each process has a child of its own."""
+    """Asks the child, one question at a time, from any thread; after a fork each process has a child of its own.
 
-    def __init__(self) -> None:
+    Args:
+        script: What the child runs.
+    """
+
+    def __init__(self, script: str = matlab_child.__file__) -> None:
+        self._script = script
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._unused = True
@@ -71,7 +76,7 @@ class Parser:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            command = [sys.executable, "-P", matlab_child.__file__]  # -P: its neighbours are no modules of its own
+            command = [sys.executable, "-P", self._script]  # -P: its neighbours are no modules of its own
             self._process = subprocess.Popen(
                 command,
                 bufsize=0,
