@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.datasets.base import Dataset, Record, find_picture, no_records, to_landmarks
+from components.datasets.base import Dataset, Record, find_picture, finite_box, no_records, to_landmarks
 from components.datasets.matlab import read_variables
 from components.samples import Annotation, Box
 from components.schemes import Scheme
@@ -43,18 +43,30 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
     name, visible = str(arrays["nameList"][row]), arrays["mask_new"][row] != 0
     coordinates = arrays["data"][row].reshape(2, -1)
     landmarks = to_landmarks(coordinates.T.tolist(), record.where, scheme.num_landmarks)
-    x0, x1, y0, y1 = (float(edge) for edge in arrays["bbox"][row])
     return Annotation(
         face=f"{name}:{record.face}",
         image=find_picture(root, places(name), record.where),
         landmarks=landmarks,
         visible=visible,
         subject=name,
-        # A few boxes have their edges the other way round.
-        box=Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)),
+        box=_box(arrays["bbox"][row], f"{FILE}:bbox[{record.face}]"),
         subsets=("full", "frontal")[: 2 if visible.all() else 1] if record.split == "test" else (),
         split=record.split,
     )
+
+
+def _box(row: np.ndarray, where: str) -> Box:
+    """x_min x_max y_min y_max, of which a few have their edges the other way round -> the box.
+
+    Raises:
+        ValueError: One is NaN or infinite; the message says where.
+    """
+    x0, x1, y0, y1 = (float(edge) for edge in row)
+    try:
+        finite_box(x0, y0, x1, y1)  # first: min and max pass over NaN
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}: {x0} {x1} {y0} {y1}") from error
+    return Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
 
 
 def places(name: str) -> list[str]:

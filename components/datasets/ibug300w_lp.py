@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from components.datasets.base import Dataset, Record, find_picture, no_records, to_landmarks
-from components.datasets.matlab import read_variables
+from components.datasets.matlab import read_numbers
 from components.samples import Annotation
 from components.schemes import Scheme
 
@@ -61,7 +61,7 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
 def read_marks(root: Path, file: str) -> np.ndarray:
     """The landmarks of either file, (K, 2) float64, (x, y), 1-based."""
     name = "pts_2d" if file.endswith("_pts.mat") else "pt2d"
-    array = read_variables(root, file, (name,))[name].astype(np.float64)
+    array = read_numbers(root, file, (name,))[name].astype(np.float64)
     marks = array.T if name == "pt2d" else array
     if marks.ndim != 2 or marks.shape[1] != 2:
         raise ValueError(f"{file}:{name}: expected {'2 x K' if name == 'pt2d' else 'K x 2'}, got {array.shape}")

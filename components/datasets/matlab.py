@@ -1,7 +1,6 @@
 """MATLAB's `.mat` files: variables of both formats, and pictures in a cell array.
 
-Up to version 7 a `.mat` is MATLAB's own format (SciPy reads it); from 7.3 it is HDF5, which shows arrays transposed and
-cells as references.
+They are parsed in a process apart (`components.datasets.matlab_process`), since a damaged one can crash its parser.
 """
 
 from __future__ import annotations
@@ -9,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
-import scipy.io
+
+from components.datasets.matlab_process import PARSER
+from components.limits import check_pixels
+
+NAMES_SHOWN = 20
+LONGEST_NUMBER = 9  # digits of a cell's
 
 
 def read_variables(root: Path, file: str, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -22,9 +26,23 @@ def read_variables(root: Path, file: str, names: Sequence[str]) -> dict[str, np.
     into them.
 
     Raises:
-        ValueError: The file is missing, damaged, or lacks a variable; the message names both and what was found.
+        ValueError: The file is missing, damaged, or lacks a variable; the message names both and what was found. Or a
+            variable is too large, kept in another file, or neither numbers nor texts.
     """
-    return _kept(str(root / file), file, tuple(names), *_state(root, file))
+    return _kept((root / file).absolute(), file, tuple(names), *_state(root, file))
+
+
+def read_numbers(root: Path, file: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The same of variables that are numbers.
+
+    Raises:
+        ValueError: As of `read_variables`, or one is a cell array of texts.
+    """
+    arrays = read_variables(root, file, names)
+    for name, array in arrays.items():
+        if array.dtype.kind == "U":
+            raise ValueError(f"{file}:{name}: expected numbers, got {array.size} texts")
+    return arrays
 
 
 def _state(root: Path, file: str) -> tuple[int, int]:
@@ -36,45 +54,35 @@ def _state(root: Path, file: str) -> tuple[int, int]:
     return state.st_mtime_ns, state.st_size
 
 
+def _asked(name: str, failure: str, question: str, path: Path, **details: object) -> dict[str, Any]:
+    """The parser's answer.
+
+    Raises:
+        ValueError: The file failed: `name`, and where the reason is the parser's own words `failure` before them.
+    """
+    answer = PARSER.ask(question, path, **details)
+    if "refused" in answer:
+        raise ValueError(f"{name}: {answer['refused']}")
+    if "error" in answer:
+        raise ValueError(f"{name}: {failure}: {answer['error']}")
+    return answer
+
+
 @lru_cache(maxsize=8)
-def _kept(path: str, file: str, names: tuple[str, ...], _modified_ns: int, _size: int) -> dict[str, np.ndarray]:
-    try:
-        found, arrays = _read_hdf5(path, names) if h5py.is_hdf5(path) else _read_matlab5(path, names)
-    except Exception as error:  # SciPy alone raises six kinds for a damaged file, h5py four
-        raise ValueError(f"{file}: damaged, cut off or no .mat file: {error}") from error
+def _kept(path: Path, file: str, names: tuple[str, ...], _modified_ns: int, _size: int) -> dict[str, np.ndarray]:
+    answer = _asked(file, "damaged, cut off or no .mat file", "variables", path, names=names)
+    arrays = answer["arrays"] | {name: np.array(texts, str) for name, texts in answer["texts"].items()}
     for name in names:
         if name not in arrays:
-            raise _lacks(file, name, found)
-    return arrays
+            raise _lacks(file, name, answer["found"])
+    return {name: arrays[name] for name in names}
 
 
 def _lacks(file: str, name: str, found: Sequence[str]) -> ValueError:
-    return ValueError(f"{file}: has no variable {name!r}; found: {', '.join(sorted(found)) or 'none'}")
-
-
-def _read_matlab5(path: str, names: tuple[str, ...]) -> tuple[list[str], dict[str, np.ndarray]]:
-    found = [name for name, _, _ in scipy.io.whosmat(path)]
-    loaded = scipy.io.loadmat(path, variable_names=[name for name in names if name in found])
-    arrays = {name: loaded[name] for name in names if name in found}
-    return found, {name: _texts(array) if array.dtype == object else array for name, array in arrays.items()}
-
-
-def _texts(cells: np.ndarray) -> np.ndarray:
-    return np.array([str(np.asarray(cell).item()) for cell in cells.ravel(order="F")])
-
-
-def _read_hdf5(path: str, names: tuple[str, ...]) -> tuple[list[str], dict[str, np.ndarray]]:
-    with h5py.File(path, "r", locking=False) as mat:
-        found = _names(mat)
-        arrays = {name: mat[name][()].T for name in names if name in found}
-        for name, array in arrays.items():
-            if array.dtype == h5py.ref_dtype:  # characters are 16-bit codes
-                arrays[name] = np.array(["".join(map(chr, mat[cell][()].ravel())) for cell in array.ravel(order="F")])
-    return found, arrays
-
-
-def _names(mat: h5py.File) -> list[str]:
-    return [name for name in mat if not name.startswith("#")]
+    """The error of a variable that is not there; what a damaged file has for names is shown escaped."""
+    shown = [word if word.isprintable() else ascii(word) for word in sorted(found)[:NAMES_SHOWN]]
+    more = ["..."] if len(found) > NAMES_SHOWN else []
+    return ValueError(f"{file}: has no variable {name!r}; found: {', '.join(shown + more) or 'none'}")
 
 
 def count_cells(root: Path, file: str, variable: str) -> int:
@@ -84,23 +92,18 @@ def count_cells(root: Path, file: str, variable: str) -> int:
         ValueError: The file is missing, damaged or of another format, lacks the variable, or that is no cell array; the
             message names both.
     """
-    return _counted(str(root / file), file, variable, *_state(root, file))
+    return _counted((root / file).absolute(), file, variable, *_state(root, file))
 
 
 @lru_cache(maxsize=8)
-def _counted(path: str, file: str, variable: str, _modified_ns: int, _size: int) -> int:
-    try:
-        with h5py.File(path, "r", locking=False) as mat:
-            found = _names(mat)
-            cells = mat[variable] if variable in found else None
-            count = cells.size if isinstance(cells, h5py.Dataset) and cells.dtype == h5py.ref_dtype else None
-    except (OSError, KeyError, RuntimeError) as error:
-        raise ValueError(f"{file}: damaged, cut off or no .mat file of version 7.3: {error}") from error
-    if variable not in found:
-        raise _lacks(file, variable, found)
-    if count is None:
+def _counted(path: Path, file: str, variable: str, _modified_ns: int, _size: int) -> int:
+    failure = "damaged, cut off or no .mat file of version 7.3"
+    answer = _asked(file, failure, "count", path, variable=variable)
+    if variable not in answer["found"]:
+        raise _lacks(file, variable, answer["found"])
+    if answer["count"] is None:
         raise ValueError(f"{file}:{variable}: expected a cell array")
-    return int(count)
+    return answer["count"]
 
 
 def picture_name(file: str, variable: str, number: int) -> str:
@@ -115,29 +118,26 @@ def read_picture(root: Path, name: str) -> np.ndarray:
         (H, W, 3) uint8, RGB; gray ones have three equal channels.
 
     Raises:
-        ValueError: It leads out of the folder, or there is no such picture; the message names it.
+        ValueError: It leads out of the folder, there is no such picture, or it has too many pixels; the message names it.
     """
     file, _, place = name.partition("#")
     variable, _, number = place.partition("/")
-    if not (variable and number.isdecimal()):
+    if not (variable and number.isdecimal() and len(number) <= LONGEST_NUMBER):
         raise ValueError(f"{name}: expected a picture's name as FILE.mat#VARIABLE/NUMBER")
     if not (root / file).resolve().is_relative_to(root.resolve()):
         raise ValueError(f"{name}: leads out of the dataset's folder")
     if not (root / file).is_file():
         raise ValueError(f"{name}: unreadable image: {file} is missing")
-    try:
-        pixels = _cell(root / file, variable, int(number))
-    except (OSError, KeyError, IndexError, RuntimeError, TypeError, AttributeError) as error:
-        raise ValueError(f"{name}: unreadable image: {error}") from error
-    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (1,), (3,)):
-        raise ValueError(f"{name}: expected (H, W) or (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
+    path, cell = (root / file).absolute(), int(number)
+    look = _asked(name, "unreadable image", "look", path, variable=variable, number=cell)
+    _check_picture(name, tuple(look["shape"]), look["dtype"])
+    answer = _asked(name, "unreadable image", "cell", path, variable=variable, number=cell)
+    pixels = answer["arrays"]["cell"].T
     return np.repeat(pixels.reshape(*pixels.shape[:2], -1), 3 if pixels.ndim == 2 or pixels.shape[2] == 1 else 1, -1)
 
 
-def _cell(path: Path, variable: str, number: int) -> np.ndarray:
-    """The array in a cell, in MATLAB's shape; numbers start at 1."""
-    with h5py.File(path, "r", locking=False) as mat:
-        cells = mat[variable][()].T.ravel(order="F")
-        if not 1 <= number <= len(cells):
-            raise IndexError(f"{variable} has {len(cells)} cells")
-        return np.ascontiguousarray(mat[cells[number - 1]][()].T)
+def _check_picture(name: str, shape: tuple[int, ...], dtype: str) -> None:
+    if dtype != "uint8" or len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)) or 0 in shape:
+        raise ValueError(f"{name}: expected (H, W) or (H, W, 3) uint8, got {shape} {dtype}")
+    height, width, *_ = shape
+    check_pixels(height, width, f"{name}: picture")

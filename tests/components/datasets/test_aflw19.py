@@ -43,6 +43,21 @@ def test_a_box_is_x_min_x_max_y_min_y_max_in_either_order(root: Path, write_aflw
     assert Box(1, 3, 20, 40) == next(DATASET.read(root)).box
 
 
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_box_that_is_not_finite_is_refused_and_costs_no_other(
+    root: Path, write_aflw19: Callable, place: int, bad: float
+) -> None:
+    boxes = np.tile([1.0, 20.0, 3.0, 40.0], (3, 1))
+    boxes[1, place] = bad
+    write_aflw19(root, FACES, bbox=boxes)
+    first, second, _ = DATASET.records(root, AFLW19)
+    message = f"{FILE}:bbox[2]: an edge is NaN or infinite: {' '.join(map(str, boxes[1].tolist()))}"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        DATASET.parse(root, AFLW19, second)
+    assert Box(1, 3, 20, 40) == DATASET.parse(root, AFLW19, first).box
+
+
 def test_the_first_of_the_permutation_are_for_training(
     root: Path, write_aflw19: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,32 @@ def test_one_of_the_files_is_enough(tmp_path: Path, write_cofw: Callable) -> Non
     assert 2 == len(list(DATASET.read(tmp_path)))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_box_that_is_not_finite_is_refused_and_costs_no_other(
+    tmp_path: Path, write_cofw: Callable, bad: float
+) -> None:
+    write_cofw(tmp_path / TEST, "T", FACES, boxes=[[5.0, bad, 20.0, 30.0], [5.0, 6.0, 20.0, 30.0]])
+    first, second = DATASET.records(tmp_path, COFW29)
+    message = f"{TEST}:bboxesT[1]: an edge is NaN or infinite: 5.0 {bad} 20.0 30.0"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        DATASET.parse(tmp_path, COFW29, first)
+    assert "test/2" == DATASET.parse(tmp_path, COFW29, second).face
+
+
+# As COFW_color.zip unpacks itself, with and without a folder of its name.
+@pytest.mark.parametrize("place", ["common/xpburgos/behavior/code/pose/", "COFW_color/"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_files_are_found_where_the_zip_unpacks_them_and_faces_keep_their_names(
+    tmp_path: Path, write_cofw: Callable, place: str, moved: bool
+) -> None:
+    write_cofw(tmp_path / place / TRAIN, "Tr", FACES)
+    write_cofw(tmp_path / ("" if moved else place) / TEST, "T", FACES)
+    faces = list(DATASET.read(tmp_path))
+    assert ["train/1", "train/2", "test/1", "test/2"] == [face.face for face in faces] == [f.subject for f in faces]
+    assert f"{place}{TRAIN}#IsTr/1" == faces[0].image
+    assert all((40, 60, 3) == DATASET.picture(tmp_path, face.image).shape for face in faces)
+
+
 def test_an_occluded_landmark_of_nan_is_refused_and_costs_no_other(tmp_path: Path, write_cofw: Callable) -> None:
     faces, flags = FACES.copy(), np.zeros((2, 29))
     faces[0, 4], flags[0, 4] = np.nan, 1

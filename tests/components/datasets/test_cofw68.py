@@ -72,9 +72,62 @@ def test_without_the_file_of_boxes_there_are_none(root: Path) -> None:
 
 def test_points_without_cofws_pictures_are_refused_as_a_whole(tmp_path: Path) -> None:
     write(tmp_path, 1)
-    message = f"{tmp_path} has no {CONTAINER}, COFW's own, which holds the pictures of 1 faces"
+    message = (
+        f"{tmp_path} has no {CONTAINER}, COFW's own, which holds the pictures of 1 faces: put it there, or unpack "
+        "COFW_color.zip there, which has it in common/xpburgos/behavior/code/pose/"
+    )
     with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "",
+        "common/xpburgos/behavior/code/pose/",
+        "COFW_color/",
+        "COFW68_Data/",
+        "COFW68_Data/common/xpburgos/behavior/code/pose/",
+    ],
+)
+def test_the_authors_repository_is_read_as_it_is_wherever_cofws_pictures_were_unpacked(
+    tmp_path: Path, write_cofw: Callable, place: str
+) -> None:
+    write_cofw(tmp_path / place / CONTAINER, "T", np.zeros((2, 29, 2)))
+    (tmp_path / "COFW68_Data").mkdir(exist_ok=True)
+    write(tmp_path, 2, "COFW68_Data/test_annotations")
+    boxes = {"bboxes": np.array([[9, 9, 9, 9], [4, 5, 20, 30]], np.int16)}
+    scipy.io.savemat(tmp_path / "COFW68_Data/cofw68_test_bboxes.mat", boxes)
+    (record,) = DATASET.records(tmp_path, IBUG68)
+    assert ("2", "COFW68_Data/test_annotations/2_points.mat") == (record.face, record.where)
+    (face,) = read(tmp_path)
+    assert ("2", "2", Box(3, 4, 23, 34)) == (face.face, face.subject, face.box)
+    assert f"{place}{CONTAINER}#IsT/2" == face.image
+    assert (40, 60, 3) == DATASET.picture(tmp_path, face.image).shape
+
+
+def test_two_files_of_one_number_are_two_records(root: Path) -> None:
+    write(root, 2, "a"), write(root, 2, "b")
+    assert ["2", "2:b/2_points.mat"] == [record.face for record in DATASET.records(root, IBUG68)]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_box_that_is_not_finite_is_refused_and_costs_no_other(root: Path, bad: float) -> None:
+    write(root, 1), write(root, 2)
+    scipy.io.savemat(root / "cofw68_test_bboxes.mat", {"bboxes": np.array([[4, 5, bad, 30], [4, 5, 20, 30]])})
+    first, second = DATASET.records(root, IBUG68)
+    message = f"cofw68_test_bboxes.mat:bboxes[1]: an edge is NaN or infinite: 4.0 5.0 {bad} 30.0"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        DATASET.parse(root, IBUG68, first)
+    assert "2" == DATASET.parse(root, IBUG68, second).face
+
+
+def test_texts_in_place_of_numbers_are_refused(root: Path) -> None:
+    names = np.empty((68, 1), object)
+    names[:, 0] = "a"
+    write(root, 1, Occ=names)
+    with pytest.raises(ValueError, match=r"^test_annotations/1_points\.mat:Occ: expected numbers, got 68 texts$"):
+        read(root)
 
 
 @pytest.mark.parametrize("number", [0, 13])
