@@ -9,13 +9,13 @@ import pytest
 
 from components.schemes import SCHEMES
 from components.synthetic.paint.body import Clothes
-from components.synthetic.shape.camera import Camera
-from components.synthetic.scene.face import DrawnFace, Scene, draw
-from components.synthetic.shape.head import build_head
 from components.synthetic.paint.light import Light
+from components.synthetic.scene.face import DrawnFace, Scene, draw
 from components.synthetic.scene.occluders import Occluder
-from components.synthetic.shape.person import TRAITS, Expression, Identity
 from components.synthetic.scene.render import render
+from components.synthetic.shape.camera import Camera
+from components.synthetic.shape.head import build_head
+from components.synthetic.shape.person import TRAITS, Expression, Identity
 from components.synthetic.shape.truth import SCHEME_NAMES
 
 SIZE = 320
