@@ -11,8 +11,8 @@ import pytest
 
 from components.schemes import SCHEMES
 from components.synthetic import SUBSETS, DrawnFace, contact_sheet, draw_face
-from components.synthetic.face import tags
-from components.synthetic.truth import SCHEME_NAMES
+from components.synthetic.scene.face import tags
+from components.synthetic.shape.truth import SCHEME_NAMES
 
 FACES = 12
 

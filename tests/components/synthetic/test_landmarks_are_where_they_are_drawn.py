@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from components.schemes import SCHEMES
-from components.synthetic.body import Clothes
-from components.synthetic.camera import Camera
-from components.synthetic.face import DrawnFace, Scene, draw
-from components.synthetic.head import build_head
-from components.synthetic.light import Light
-from components.synthetic.occluders import Occluder
-from components.synthetic.people import TRAITS, Expression, Identity
-from components.synthetic.render import render
-from components.synthetic.truth import SCHEME_NAMES
+from components.synthetic.paint.body import Clothes
+from components.synthetic.paint.light import Light
+from components.synthetic.scene.face import DrawnFace, Scene, draw
+from components.synthetic.scene.occluders import Occluder
+from components.synthetic.scene.render import render
+from components.synthetic.shape.camera import Camera
+from components.synthetic.shape.head import build_head
+from components.synthetic.shape.person import TRAITS, Expression, Identity
+from components.synthetic.shape.truth import SCHEME_NAMES
 
 SIZE = 320
 MIDDLE = (SIZE - 1) / 2

@@ -1,0 +1,1 @@
+"""What colour everything has and how it answers light: skin, eyes, hair, cloth; imports `shape` only."""
