@@ -85,3 +85,10 @@ def to_unit(affine: np.ndarray, source: int, target: int) -> np.ndarray:
     outer = np.array([[2 / target, 0, 1 / target - 1], [0, 2 / target, 1 / target - 1]])
     inner = np.array([[source / 2, 0, (source - 1) / 2], [0, source / 2, (source - 1) / 2]])
     return compose(outer, compose(affine, inner))
+
+
+def from_unit(affine: np.ndarray, source: int, target: int) -> np.ndarray:
+    """An affine (..., 2, 3) between squares from -1 to 1 as one between square pictures, px; the inverse of `to_unit`."""
+    outer = np.array([[target / 2, 0, (target - 1) / 2], [0, target / 2, (target - 1) / 2]])
+    inner = np.array([[2 / source, 0, 1 / source - 1], [0, 2 / source, 1 / source - 1]])
+    return compose(outer, compose(affine, inner))
