@@ -58,11 +58,18 @@ class Results:
         return all(run.done for variant in variants for run in self.runs(variant))
 
     def errors_of(self, predicted: np.ndarray) -> np.ndarray:
-        """NME per face that the protocol measures, in per cent."""
+        """NME per face that the protocol measures, in per cent.
+
+        Raises:
+            ValueError: It measures none.
+        """
         scheme, protocol = self.params.model().scheme, PROTOCOLS[self.params.evaluate.protocol]
         truth = from_column(self.faces, "landmarks", scheme.num_landmarks, 2)
-        chosen = protocol.covers(self.faces.column("subsets").to_pylist())
-        return 100 * nme(predicted[chosen], truth[chosen], protocol.normalise(truth[chosen], scheme))
+        normaliser = protocol.normalise(truth, scheme)
+        chosen = protocol.covers(self.faces.column("subsets").to_pylist()) & (normaliser > 0)  # NaN is not
+        if not chosen.any():
+            raise ValueError(f"protocol {protocol.name!r} can measure none of the {len(truth)} test faces")
+        return 100 * nme(predicted[chosen], truth[chosen], normaliser[chosen])
 
     def errors(self, variant: str) -> list[np.ndarray]:
         """The same for each seed."""

@@ -32,4 +32,5 @@ def disagreement(model: LandmarkModel, faces: pa.Table, params: Params) -> float
     views = from_unit(batch["back"].astype(np.float64), side, side)  # plain crop px -> view px
     plain = apply(invert(views), ordered)
     normaliser = PROTOCOLS[params.evaluate.protocol].normalise(maker.plain(faces, rows)["landmarks"], maker.scheme)
-    return float(100 * nme(plain[0::2], plain[1::2], normaliser).mean())
+    measured = normaliser > 0  # NaN is not
+    return float(100 * nme(plain[0::2][measured], plain[1::2][measured], normaliser[measured]).mean())

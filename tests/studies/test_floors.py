@@ -13,6 +13,7 @@ import pytest
 
 from components.codecs import Hih, Subpixel
 from components.schemes import SCHEMES
+from pipelines.draw import draw_folder
 from pipelines.runtime.tables import to_column, write_table
 from studies.floors.__main__ import write_floors
 from studies.floors.cases import CONTENDERS, Case, all_cases, contender, global_soft_argmax
@@ -238,3 +239,23 @@ def test_the_command_says_what_is_wrong_in_one_line_and_writes_nothing(tmp_path:
     assert 1 == len(done.stderr.strip().splitlines())
     assert done.stderr.startswith("floors: away.parquet: ")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_measures_two_faces_of_a_dataset_and_writes_its_files(tmp_path: Path) -> None:
+    draw_folder(tmp_path / "drawn", num_faces=2, seed=0, size=128, workers=1)
+    words = [sys.executable, "-m", "studies.floors", str(tmp_path / "out"), "--dataset", "synthetic"]
+    words += [
+        "--folder",
+        str(tmp_path / "drawn"),
+        "--scheme",
+        "wflw98",
+        "--protocol",
+        "box_size",
+        "--num-positions",
+        "20",
+    ]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    assert "floors: of 2 faces: 2 faces, wflw98, crops of 1.2 longer sides" in done.stdout
+    assert ["floors.csv", "floors.md", "floors.png"] == sorted(path.name for path in (tmp_path / "out").iterdir())
+    with (tmp_path / "out" / "floors.csv").open(newline="") as file:
+        assert len(all_cases()) == len([row for row in csv.DictReader(file) if row["nme_percent"]])
