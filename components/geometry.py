@@ -70,6 +70,13 @@ def invert(affine: np.ndarray) -> np.ndarray:
     return np.concatenate([linear, -linear @ affine[..., 2:]], axis=-1)
 
 
+def from_unit(affine: np.ndarray, source: int, target: int) -> np.ndarray:
+    """An affine (..., 2, 3) between squares from -1 to 1 as one between square pictures, px; the inverse of `to_unit`."""
+    outer = np.array([[target / 2, 0, (target - 1) / 2], [0, target / 2, (target - 1) / 2]])
+    inner = np.array([[2 / source, 0, 1 / source - 1], [0, 2 / source, 1 / source - 1]])
+    return compose(outer, compose(affine, inner))
+
+
 def similarity(
     angle_deg: np.ndarray, scale: np.ndarray, shift: np.ndarray, flip: np.ndarray, source: int, target: int
 ) -> np.ndarray:

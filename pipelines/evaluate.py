@@ -7,9 +7,8 @@ or the faces are not written.
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from pipelines.pages.report import write_report
 from pipelines.params import Params, load_params
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
-from pipelines.runtime.tables import from_column, noted, read_shards, write_table
+from pipelines.runtime.tables import from_column, noted, read_shards, write_csv, write_table
 from pipelines.scoring.measure import measure
 from pipelines.scoring.predict import predict
 
@@ -35,11 +34,6 @@ def pictures_of(faces: pa.Table) -> Callable[[str], tuple[np.ndarray, np.ndarray
     row = {face: i for i, face in enumerate(faces.column("face").to_pylist())}
     affines = from_column(faces, "affine", 2, 3)
     return lambda face: (decode_own(faces.column("pixels")[row[face]].as_buffer()), affines[row[face]])
-
-
-def write_csv(path: Path, header: tuple[str, ...], rows: Iterable[Iterable[object]]) -> None:
-    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
 
 
 def facts_of(params: Params, training: dict, protocol: Protocol) -> dict[str, str]:

@@ -6,7 +6,6 @@ and rescored.md. Protocols that say nothing of these predictions are listed with
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from components.metrics import PROTOCOLS, Evidence, Protocol, audit, misfit, sum
 from components.schemes import SCHEMES, Scheme
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
-from pipelines.runtime.tables import from_column, note_of, read_table
+from pipelines.runtime.tables import from_column, note_of, read_table, write_csv
 from pipelines.scoring.table import grouped, markdown, rows_of, terminal_table
 
 COLUMNS = ("face", "subsets", "landmarks", "predicted", "annotated_box")
@@ -132,10 +131,7 @@ def rescore(path: Path, out: Path) -> None:
     faces = load_predictions(path)
     results, left_out = rescore_faces(faces)
     rows = list(rows_of(results))
-    with whole_file(out / "rescored.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(out / "rescored.csv", list(rows[0]), (row.values() for row in rows))
     with whole_file(out / "rescored.md") as partial:
         partial.write_text(markdown(rows, left_out), encoding="utf-8")
     source = {

@@ -7,7 +7,6 @@ by the same command, in the same MLflow run, and a changed parameter never finds
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from collections.abc import Callable
@@ -24,7 +23,8 @@ from pipelines.registry import tracking
 from pipelines.registry.lineage import data_version, git_commit, training_key
 from pipelines.runtime import command
 from pipelines.runtime.environment import RUNS
-from pipelines.runtime.outputs import alone, whole_file, whole_folder
+from pipelines.runtime.outputs import alone, whole_folder
+from pipelines.runtime.tables import write_csv
 from pipelines.training.batches import load_crops
 from pipelines.training.loop import Plan, State, fit
 from pipelines.training.temperature import fit_temperature
@@ -91,10 +91,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     with whole_folder(out) as partial:
         model.save(partial)
         (partial / TRAINING).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    with whole_file(curves) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(state["history"])
+    write_csv(curves, COLUMNS, ([point[name] for name in COLUMNS] for point in state["history"]))
     best = state["best"]
     print(f"train: best validation NME {best['val_nme']:.2%}, at step {best['step']} of {plan.total}: {out}")
 

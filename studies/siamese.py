@@ -1,8 +1,8 @@
-"""What the Siamese term costs per face: making its batch and one training step, against one view of each face.
+"""What does the Siamese term cost per face, in its batch and in a training step, against one view of each face?
 
-    python -m studies.siamese [--recipe recipes/300w_small.yaml] [--heatmap mse] [--faces 16] [--rounds 9]
+    python -m studies.siamese [--recipe recipes/300w_small.yaml] [--crops CROPS] [--heatmap mse] [--faces 16] [--rounds 9]
 
-Drawn faces; one thread, seconds of CPU; the ways take turns, and medians are compared within one run. "two views" is a step
+Drawn faces, or those of CROPS, the shards that preprocess cut by the recipe; one thread, seconds of CPU; the ways take turns, and medians are compared within one run. "two views" is a step
 on both views without the consistency: what is left of the cost is the consistency's own.
 """
 
@@ -12,31 +12,21 @@ import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-import numpy as np
 import pyarrow as pa
 import torch
 import typer
 
-from components import images
 from components.model import LandmarkModel
-from components.synthetic import draw_face
 from pipelines.params import Params, load_params
-from pipelines.runtime.tables import to_column
-from pipelines.training.batches import BatchMaker
+from pipelines.runtime import command
 from pipelines.training.loop import to_device
+from pipelines.training.workers import batch_maker
+from studies.inputs.crops import train_crops
+from studies.inputs.recipe import with_changes
 
 VIEWS = {"one view": (1, 0.0), "two views": (2, 0.0), "Siamese": (2, 1.0)}
-
-
-def stored_faces(params: Params, num_faces: int) -> pa.Table:
-    """Drawn faces, cut at the size that the recipe stores."""
-    side = params.preprocess.stored
-    drawn = [draw_face(0, index, size=side) for index in range(num_faces)]
-    pixels = [images.encode_jpeg(face.image, params.preprocess.jpeg_quality) for face in drawn]
-    landmarks = np.stack([face.landmarks[params.dataset.scheme] for face in drawn]).astype(np.float32)
-    column = to_column(landmarks, pa.list_(pa.float32(), 2 * landmarks.shape[1]))
-    return pa.table({"pixels": pa.array(pixels, pa.binary()), "crop_landmarks": column})
 
 
 class Way:
@@ -54,7 +44,7 @@ class Way:
         config = params.model()
         self.crops, self.params = crops, params
         self.model = LandmarkModel(config).to(memory_format=torch.channels_last)
-        self.maker = BatchMaker(config.codec, params.augment, config.scheme, 0, len(crops), num_views)
+        self.maker = replace(batch_maker(params, 0, 1), seed=0, batch_size=len(crops), num_views=num_views)
         self.objective = replace(params.loss, siamese_weight=siamese_weight)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
         self.flip = torch.tensor(config.scheme.flip)
@@ -77,14 +67,21 @@ class Way:
         self.step_s.append(time.process_time() - made)
 
 
-def main(recipe: Path = Path("recipes/300w_small.yaml"), heatmap: str = "", faces: int = 16, rounds: int = 9) -> None:
-    """Prints milliseconds per face, and the ratio to one view; HEATMAP is another loss than the recipe's."""
+def main(
+    recipe: Annotated[Path, typer.Option(help="Network, codec, loss, augmentation.")] = Path("recipes/300w_small.yaml"),
+    crops: Annotated[Path | None, typer.Option(help="Its shards; without them, faces are drawn.")] = None,
+    heatmap: Annotated[str | None, typer.Option(help="Another heatmap loss than the recipe's.")] = None,
+    faces: Annotated[int, typer.Option(help="Of a step.", min=1)] = 16,
+    rounds: Annotated[int, typer.Option(help="Steps of each way.", min=1)] = 9,
+) -> None:
+    """Prints milliseconds per face, and the ratio to one view."""
     torch.set_num_threads(1)
     params = load_params(recipe)
-    params = params.model_copy(update={"loss": replace(params.loss, heatmap=heatmap or params.loss.heatmap)})
-    crops = stored_faces(params, faces)
-    ways = {name: Way(params, crops, *how) for name, how in VIEWS.items()}
-    for number in range(rounds + 1):
+    if heatmap:
+        params = with_changes(params, {"loss": {"heatmap": heatmap}})
+    stored = train_crops(crops, params, faces)
+    ways = {name: Way(params, stored, *how) for name, how in VIEWS.items()}
+    for number in range(rounds + 1):  # the first is not counted
         for way in ways.values():
             way.step(number)
     print(f"{recipe}, {params.loss.heatmap}, {faces} faces a step, median of {rounds}")
@@ -96,4 +93,4 @@ def main(recipe: Path = Path("recipes/300w_small.yaml"), heatmap: str = "", face
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -10,13 +10,18 @@ import typer
 from components.text import printable
 
 
-def run(main: Callable[..., None]) -> None:
-    """Runs `main` with its parameters from the command line; a ValueError is the user's and ends in a sentence."""
-    name = main.__module__ if main.__module__ != "__main__" else sys.modules["__main__"].__spec__.name  # type: ignore[union-attr]
+def run(*mains: Callable[..., None]) -> None:
+    """Runs `main` with its parameters from the command line; a ValueError is the user's and ends in a sentence.
+
+    Of several functions each is a command below, under its own name.
+    """
+    module = mains[0].__module__
+    name = module if module != "__main__" else sys.modules["__main__"].__spec__.name  # type: ignore[union-attr]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
+    for main in mains:
+        app.command()(main)
     try:
         app()
     except ValueError as error:
-        print(f"{name.rpartition('.')[2]}: {printable(str(error))}", file=sys.stderr, flush=True)
+        print(f"{name.removesuffix('.__main__').rpartition('.')[2]}: {printable(str(error))}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None

@@ -1,8 +1,10 @@
-"""The Arrow form of faces: fixed-size lists, which plain pyarrow and pandas read."""
+"""The Arrow form of faces: fixed-size lists, which plain pyarrow and pandas read; and CSV, for people."""
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,12 @@ def write_table(table: pa.Table, path: Path) -> None:
     """Writes Parquet, whole or not at all."""
     with whole_file(path) as partial:
         pq.write_table(table, partial, compression="zstd")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """Writes CSV with a header, whole or not at all; None is left blank."""
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
 
 
 def read_table(path: Path) -> pa.Table:

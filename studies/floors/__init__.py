@@ -1,1 +1,1 @@
-"""What each codec and decoder loses with a perfect network."""
+"""What does a perfect network lose by each codec, decoder, sigma, window, temperature, map size and precision?"""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from components.codecs import Codec, Hih, Rounded, Subpixel
-from studies.floors.measure import PRECISIONS
+from studies.floors.quantisation import PRECISIONS
 
 CROP = 256  # px
 STRIDE, SIGMA = 4, 1.5  # what both papers use: 64 x 64 cells; the sigma is HIH's
@@ -25,37 +25,6 @@ class Case(NamedTuple):
     codec: Codec
     precision: str = "float32"
 
-
-class Floor(NamedTuple):
-    """What a perfect network's landmarks are off by; Euclidean, in cells, where nothing else is said.
-
-    Attributes:
-        whole: Mean over the whole map.
-        inside: Mean where the border cannot be felt; None where it is felt everywhere.
-        edge: Mean near one border, and not near another; None where no border is felt.
-        corner: Mean near two.
-        bias_x: Mean of decoded minus true x: inside, else over the whole map.
-        bias_y: The same of y.
-        worst: Highest on the whole map.
-        nme: Mean NME over the faces at hand, a fraction; None without faces.
-    """
-
-    whole: float
-    inside: float | None
-    edge: float | None
-    corner: float | None
-    bias_x: float
-    bias_y: float
-    worst: float
-    nme: float | None = None
-
-    @property
-    def mean(self) -> float:
-        """Inside the map if there is such a place."""
-        return self.whole if self.inside is None else self.inside
-
-
-Floors = dict[Case, Floor]
 
 _hih = partial(Hih, crop=CROP)
 _rounded = partial(Rounded, crop=CROP)

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from components.configuration import check_known
 from components.datasets import DATASETS
+from components.metrics import PROTOCOLS, check_protocol
+from components.metrics.errors import check_normaliser
 from components.schemes import SCHEMES, Scheme
 from pipelines.runtime.tables import from_column, read_table
 
@@ -19,11 +22,18 @@ class Faces(NamedTuple):
         landmarks: (N, K, 2), (x, y), image px; NaN where one has no position.
         scheme: Of the landmarks.
         expand: Side of the square crop, in longer sides of the landmarks' box.
+        protocol: Key in `PROTOCOLS`: what their errors are divided by.
     """
 
     landmarks: np.ndarray
     scheme: Scheme
     expand: float
+    protocol: str = "inter_ocular"
+
+    @property
+    def normaliser(self) -> np.ndarray:
+        """(N,), image px."""
+        return PROTOCOLS[self.protocol].normalise(self.landmarks, self.scheme)
 
     @property
     def about(self) -> str:
@@ -32,12 +42,19 @@ class Faces(NamedTuple):
 
 
 def load_faces(
-    annotations: Path | None, dataset: str | None, folder: Path | None, scheme: str | None, expand: float, count: int
+    annotations: Path | None,
+    dataset: str | None,
+    folder: Path | None,
+    scheme: str | None,
+    protocol: str,
+    expand: float,
+    count: int,
 ) -> Faces | None:
     """Faces from a table or from a dataset's folder, at most `count` of them, evenly over its order; or None.
 
     Raises:
-        ValueError: Options that do not go together, a place without faces, or a markup that is not known.
+        ValueError: Options that do not go together, a place without faces, a markup that is not known, or a protocol
+            that does not fit the faces or cannot measure one of them.
     """
     if annotations is not None and (dataset or folder):
         raise ValueError("faces come from --annotations or from --dataset and --folder, not from both")
@@ -45,6 +62,7 @@ def load_faces(
         raise ValueError("--dataset and --folder go together")
     if not expand > 1 or count < 1:
         raise ValueError(f"an expand is above 1, and at least one face is measured; got {expand:g}, {count}")
+    check_known(PROTOCOLS, "protocol", protocol)
     if annotations is not None:
         landmarks, markup = read_annotations(annotations, scheme)
     elif dataset is not None and folder is not None:
@@ -52,7 +70,9 @@ def load_faces(
     else:
         return None
     chosen = np.linspace(0, len(landmarks) - 1, min(count, len(landmarks))).round().astype(int)
-    faces = Faces(landmarks[chosen], markup, expand)
+    check_protocol(protocol, dataset or "a table", markup.name, "landmarks")
+    faces = Faces(landmarks[chosen], markup, expand, protocol)
+    check_normaliser(faces.normaliser)
     print(f"floors: of {len(landmarks)} faces: {faces.about}", flush=True)
     return faces
 
@@ -84,10 +104,7 @@ def read_dataset(name: str, folder: Path, scheme: str | None) -> tuple[np.ndarra
     Raises:
         ValueError: Unknown dataset or scheme, or a record that cannot be read.
     """
-    if name not in DATASETS:
-        raise ValueError(f"unknown dataset {name!r}; known: {', '.join(DATASETS)}")
-    markup = DATASETS[name].scheme(scheme)
-    if markup not in SCHEMES:
-        raise ValueError(f"unknown scheme {markup!r}; known: {', '.join(SCHEMES)}")
+    check_known(DATASETS, "dataset", name)
+    markup = check_known(SCHEMES, "scheme", DATASETS[name].scheme(scheme))
     landmarks = [annotation.landmarks for annotation in DATASETS[name].read(folder, markup)]
     return np.stack(landmarks).astype(np.float64), SCHEMES[markup]

@@ -21,11 +21,11 @@ from studies.floors.cases import (
     TEMPERATURES,
     WINDOW_SIGMAS,
     WINDOWS,
-    Floors,
     contender,
     soft_argmax,
 )
-from studies.floors.measure import QUARTER, ROUNDING, bfloat16_limit, bins_limit
+from studies.floors.measure import Floors
+from studies.floors.quantisation import QUARTER, ROUNDING, bfloat16_limit, bins_limit
 
 # Color by what is done, dashes by precision.
 LINES = {

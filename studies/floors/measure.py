@@ -1,107 +1,109 @@
-"""Quantisation: how far off a perfect network's landmarks come back; closed forms of that error.
-
-A perfect network says exactly what `render` draws, in the precision that it computes in. What is left of the error is
-the codec's own: its floor.
-
-Reference: Lan et al., "HIH", 2021 (arXiv 2104.03100 v2), section 3, the analysis of quantisation error; Bulat et al.,
-"Subpixel Heatmap Regression", BMVC 2021, section 3.
-"""
+"""Measuring: the floor of each case, on the map and on faces."""
 
 from __future__ import annotations
 
-import math
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from components.codecs import Codec, Hih
-from components.geometry import from_cells, to_cells
+from components.crops import crop_affine
+from components.geometry import apply, invert
+from components.metrics import nme
+from components.samples import Box
+from pipelines.runtime.progress import Progress
+from studies.floors.cases import Case
+from studies.floors.faces import Faces
+from studies.floors.quantisation import border_cells, decoding_errors, read_back, spread_positions
 
-PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
-# Of 64 x 64 cells; a few MB, so that the maps are read while they are still in the cache.
-MAPS_AT_ONCE = 256
-
-# Of the plane's most evenly spread sequence: 1 / p and 1 / p^2 with p^3 = p + 1 (M. Roberts, "The Unreasonable
-# Effectiveness of Quasirandom Sequences", 2018). Means come out to four digits where random positions give two.
-SPREAD = (0.7548776662466927, 0.5698402909980532)
-
-# The mean distance to the centre of a unit square: what rounding to a cell costs, cells.
-ROUNDING = (math.sqrt(2) + math.asinh(1)) / 6
-# A quarter towards the nearer neighbour leaves the distance to the centre of a square of half the side.
-QUARTER = ROUNDING / 2
+# Spread evenly: means to four digits, where random ones give two.
+NUM_POSITIONS = 10_000
+# Along the border are fewer places: a tenth as many positions there.
+BORDER_SHARE = 10
 
 
-def bins_limit(decimal: int) -> float:
-    """What rounding to one of `decimal` bins along each axis of the cell costs, cells."""
-    return ROUNDING / decimal
+class Floor(NamedTuple):
+    """What a perfect network's landmarks are off by; Euclidean, in cells, where nothing else is said.
 
-
-def bfloat16_limit(sigma: float) -> float:
-    """What reading sigma^2 / 2 * (ln map(1) - ln map(-1)) costs at least where both values are bfloat16, cells.
-
-    With 7 bits behind the point, values from 1/2 to 1 have steps of 2^-8, and no value has relatively finer ones: each
-    logarithm is off by at least 2^-8 / sqrt 12 in the root of the mean square. So x and y are by sigma^2 / sqrt 2 of
-    that, and the mean length of the two is sqrt (pi / 2) of it again. Wider Gaussians come closer to it, since their
-    values are closer to 1. A decoder that averages over more cells can be better.
+    Attributes:
+        whole: Mean over the whole map.
+        inside: Mean where the border cannot be felt; None where it is felt everywhere.
+        edge: Mean near one border, and not near another; None where no border is felt.
+        corner: Mean near two.
+        bias_x: Mean of decoded minus true x: inside, else over the whole map.
+        bias_y: The same of y.
+        worst: Highest on the whole map.
+        nme: Mean NME over the faces at hand, a fraction; None without faces.
     """
-    return sigma**2 * 2**-8 / math.sqrt(12) * math.sqrt(math.pi) / 2
+
+    whole: float
+    inside: float | None
+    edge: float | None
+    corner: float | None
+    bias_x: float
+    bias_y: float
+    worst: float
+    nme: float | None = None
+
+    @property
+    def mean(self) -> float:
+        """Inside the map if there is such a place."""
+        return self.whole if self.inside is None else self.inside
 
 
-def spread_positions(count: int, low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:
-    """Positions (count, 2), evenly spread from `low` (x, y) to `high`, without chance."""
-    unit = np.outer(np.arange(1, count + 1), SPREAD) % 1
-    return np.array(low) + unit * (np.array(high) - np.array(low))
+Floors = dict[Case, Floor]
 
 
-def floor_cells(codec: Codec, precision: str, positions: np.ndarray) -> np.ndarray:
-    """Decoded minus true position, (M, 2), (x, y), cells.
+def measure_case(case: Case, faces: Faces | None = None, num_positions: int = NUM_POSITIONS) -> Floor:
+    """The floor of one case, on the map at so many positions, and on faces."""
+    side, border = case.codec.side, border_cells(case.codec)
+    low, inner, high = -0.5, border - 0.5, side - 0.5
+    positions = spread_positions(num_positions, (low, low), (high, high))
+    errors = decoding_errors(case.codec, case.precision, positions)
+    lengths = np.linalg.norm(errors, axis=1)
+    inside = np.all((positions >= inner) & (positions < high - border), axis=1)
+    bias = errors[inside if inside.any() else slice(None)].mean(axis=0)
+    edge = corner = None
+    if border > 0 and inside.any():
+        count = max(1, num_positions // BORDER_SHARE)
+        edge = _border_mean(case, count, (low, inner), (inner, high - border))
+        corner = _border_mean(case, count, (low, low), (inner, inner))
+    return Floor(
+        whole=float(lengths.mean()),
+        inside=float(lengths[inside].mean()) if inside.any() else None,
+        edge=edge,
+        corner=corner,
+        bias_x=float(bias[0]),
+        bias_y=float(bias[1]),
+        worst=float(lengths.max()),
+        nme=face_floor(case, faces) if faces else None,
+    )
 
-    Args:
-        codec: Draws and reads.
-        precision: Key in `PRECISIONS`, of the maps.
-        positions: (M, 2), (x, y), cells, centre-based, on the map.
-    """
-    back = read_back(codec, precision, from_cells(positions, codec.stride))
-    return to_cells(back.astype(np.float64), codec.stride) - positions
+
+def _border_mean(case: Case, count: int, low: tuple[float, float], high: tuple[float, float]) -> float:
+    """The mean error over a rectangle and over its mirror image in the diagonal: along x and along y, cells."""
+    positions = spread_positions(count, low, high)
+    both = np.concatenate([positions, positions[:, ::-1]])
+    return float(np.linalg.norm(decoding_errors(case.codec, case.precision, both), axis=1).mean())
 
 
-def read_back(codec: Codec, precision: str, landmarks: np.ndarray) -> np.ndarray:
-    """Landmarks (M, 2), (x, y), crop px, encoded, drawn and decoded: (M, 2) float32.
+def face_floor(case: Case, faces: Faces) -> float:
+    """The mean NME, a fraction, of faces whose landmarks went through their crops and the codec.
 
     Raises:
-        ValueError: An unknown precision.
+        ValueError: A face whose landmarks span no box.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
-    size = max(1, MAPS_AT_ONCE * 64**2 // codec.side**2)
-    starts = range(0, len(landmarks), size)
-    parts = [_read_back(codec, PRECISIONS[precision], landmarks[start : start + size]) for start in starts]
-    return np.concatenate([np.zeros((0, 2), np.float32), *parts])
+    truth = faces.landmarks
+    boxes = [Box.around(face[np.isfinite(face).all(axis=1)]) for face in truth]
+    affines = np.stack([crop_affine(box, case.codec.crop, faces.expand) for box in boxes])
+    cropped = apply(affines, truth)
+    back = read_back(case.codec, case.precision, cropped.reshape(-1, 2)).reshape(truth.shape)
+    return float(nme(apply(invert(affines), back), truth, faces.normaliser).mean())
 
 
-def _read_back(codec: Codec, dtype: torch.dtype, landmarks: np.ndarray) -> np.ndarray:
-    # One landmark a face: the offset map of the head "od" is shared by a face's landmarks.
-    targets = codec.encode(landmarks[:, None], np.ones((len(landmarks), 1), bool))
-    batch = {name: torch.from_numpy(value) for name, value in targets.items()}
-    said = {**codec.render(batch), **_perfect_parts(codec, batch)}
-    return codec.decode({name: value.to(dtype) for name, value in said.items()}).landmarks[:, 0].numpy()
-
-
-def _perfect_parts(codec: Codec, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What a perfect head says that regresses the decimal part; for others, nothing beside the maps."""
-    kind = codec.head.kind if codec.head else None
-    if kind == "afc":
-        return {"offset": batch["parts"]}
-    if kind == "od":
-        return {"offset_map": batch["parts"][:, 0, :, None, None].expand(-1, -1, codec.side, codec.side)}
-    return {}
-
-
-def reach(codec: Codec) -> int:
-    """The number of cells along a border in which the border itself can change what is read."""
-    if isinstance(codec, Hih):
-        # Released targets are placed by truncation towards 0, which is no rounding down only left of 0.
-        return math.ceil(3 * codec.sigma) if codec.bins == "released" and (3 * codec.sigma) % 1 else 0
-    blurred = round(3 * codec.sigma) + 2
-    window = codec.window // 2
-    return {"argmax": 0, "quarter": 1, "log_quadratic": 1, "dark": blurred}.get(codec.decoder, window)
+def measure_all(cases: list[Case], faces: Faces | None, num_positions: int = NUM_POSITIONS) -> Floors:
+    """The floor of every case."""
+    progress, floors = Progress("floors", len(cases), "cases"), {}
+    for case in cases:
+        floors[case] = measure_case(case, faces, num_positions)
+        progress.advance(1)
+    return floors

@@ -18,11 +18,11 @@ from studies.floors.cases import (
     TEMPERATURES,
     WINDOW_SIGMAS,
     WINDOWS,
-    Floors,
     contender,
     global_soft_argmax,
     soft_argmax,
 )
+from studies.floors.measure import Floors
 
 WIDTH = 80
 

@@ -14,13 +14,13 @@ import torch
 
 from components.codecs import CODECS, Codec, Hih
 from components.codecs.base import gaussian_maps
-from studies.floors.measure import (
+from studies.floors.quantisation import (
     QUARTER,
     ROUNDING,
     bfloat16_limit,
     bins_limit,
-    floor_cells,
-    reach,
+    border_cells,
+    decoding_errors,
     read_back,
     spread_positions,
 )
@@ -35,9 +35,9 @@ def make(name: str, **fields) -> Codec:
 
 def errors(codec: Codec, precision: str = "float32", margin: float | None = None) -> np.ndarray:
     """Decoded minus true (M, 2), cells, over the places that are `margin` cells from the map's border; by default inside."""
-    low = (reach(codec) if margin is None else margin) - 0.5
+    low = (border_cells(codec) if margin is None else margin) - 0.5
     high = codec.side - 1 - low
-    return floor_cells(codec, precision, spread_positions(COUNT, (low, low), (high, high)))
+    return decoding_errors(codec, precision, spread_positions(COUNT, (low, low), (high, high)))
 
 
 def mean_error(codec: Codec, precision: str = "float32", margin: float | None = None) -> float:
@@ -142,7 +142,7 @@ def test_a_temperature_too_low_or_too_high(sigma: float, temperature: float, exp
 def test_the_global_soft_argmax_is_useless(sigma: float, margin: float, expected: float) -> None:
     codec = make("subpixel", sigma=sigma, window=127)
     low = margin - 0.5
-    found = floor_cells(codec, "float32", spread_positions(4000, (low, low), (63 - low, 63 - low)))
+    found = decoding_errors(codec, "float32", spread_positions(4000, (low, low), (63 - low, 63 - low)))
     assert pytest.approx(expected, rel=0.015 if margin else 0.005) == np.linalg.norm(found, axis=1).mean()
 
 
@@ -171,25 +171,25 @@ def test_floor_bins_lose_the_closed_form(decimal: int) -> None:
 
 def test_released_targets_are_a_cell_off_where_truncation_is_not_rounding_down() -> None:
     codec = make("hih", bins="released")
-    assert 5 == reach(codec)
-    corner = floor_cells(codec, "float32", spread_positions(5000, (-0.5, -0.5), (4.5, 4.5)))
-    edge = floor_cells(codec, "float32", spread_positions(5000, (-0.5, 4.5), (4.5, 63.5)))
+    assert 5 == border_cells(codec)
+    corner = decoding_errors(codec, "float32", spread_positions(5000, (-0.5, -0.5), (4.5, 4.5)))
+    edge = decoding_errors(codec, "float32", spread_positions(5000, (-0.5, 4.5), (4.5, 63.5)))
     # Decoder table: 1.40 where both axes are in [0, 5), edge-based, .99 where one is.
     assert pytest.approx(1.40, abs=0.01) == np.linalg.norm(corner, axis=1).mean()
     assert pytest.approx(0.99, abs=0.01) == np.linalg.norm(edge, axis=1).mean()
 
 
-def test_at_a_whole_reach_released_targets_are_right_up_to_the_border() -> None:
+def test_at_a_whole_kernel_released_targets_are_right_up_to_the_border() -> None:
     # 3 sigma = 3: truncation and rounding down agree. 0.0546: measured otherwise, at random places; papers 1.7 has 0.0543.
     codec = make("hih", bins="released", sigma=1.0)
-    assert 0 == reach(codec)
+    assert 0 == border_cells(codec)
     assert pytest.approx(0.0546, abs=0.001) == mean_error(codec)
 
 
 @pytest.mark.parametrize("corner", [(-0.5, -0.5), (58.5, 58.5), (-0.5, 58.5)])
 def test_floor_bins_lose_no_more_at_the_border(corner: tuple[float, float]) -> None:
     positions = spread_positions(COUNT, corner, (corner[0] + 5, corner[1] + 5))
-    found = np.linalg.norm(floor_cells(make("hih"), "float32", positions), axis=1).mean()
+    found = np.linalg.norm(decoding_errors(make("hih"), "float32", positions), axis=1).mean()
     assert pytest.approx(0.0478, abs=0.0005) == found  # decoder table
 
 
@@ -257,13 +257,13 @@ def test_landmarks_are_read_back_in_their_order_whatever_the_batch() -> None:
     assert (0, 2) == read_back(codec, "float32", landmarks[:0]).shape
 
 
-def test_a_border_beyond_the_reach_is_not_felt() -> None:
-    # Measured both ways: right at the reach, and far inside.
+def test_beyond_the_border_cells_no_border_is_felt() -> None:
+    # Measured both ways: right beyond them, and far inside.
     for decoder in ("quarter", "soft_argmax", "expectation", "log_quadratic", "dark"):
         codec = make("subpixel", decoder=decoder)
-        low = reach(codec) - 0.5
-        strip = floor_cells(codec, "float32", spread_positions(COUNT, (low, 20), (low + 1, 40)))
-        far = floor_cells(codec, "float32", spread_positions(COUNT, (30.5, 20), (31.5, 40)))
+        low = border_cells(codec) - 0.5
+        strip = decoding_errors(codec, "float32", spread_positions(COUNT, (low, 20), (low + 1, 40)))
+        far = decoding_errors(codec, "float32", spread_positions(COUNT, (30.5, 20), (31.5, 40)))
         assert pytest.approx(np.linalg.norm(far, axis=1).mean(), abs=0.0002) == np.linalg.norm(strip, axis=1).mean()
 
 

@@ -1,0 +1,1 @@
+"""How fast do stored crops become batches, against a plain loader of picture files?"""

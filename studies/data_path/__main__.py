@@ -1,0 +1,72 @@
+"""How fast do stored crops become batches, against a plain loader of picture files?
+
+    python -m studies.data_path [--recipe recipes/hih_b_wflw.yaml] [--crops CROPS] [--faces 128] [--repeats 9] [--batch 32] [--ray]
+
+Both sides see the same faces, drawn ones or those of CROPS, the shards that preprocess cut by the recipe. By the default
+recipe they have 98 landmarks, crops of 256 px, HIH's targets (64 x 64 and 8 x 8) and the same kinds of augmentation. Both
+run in this process with one thread each and take turns; a rate is faces per second of CPU time, its median and quartiles
+over the repeats, and a ratio is one of medians. Reading the Parquet file, which a training does once, is part of each of
+Heatmark's turns. At HIH's own batch of 16 the plain loader is a tenth or more faster: its stacked maps are then small
+enough for the C library to use the same memory again.
+
+The plain loader (`plain.py`) is written from what is published of HIH's training, and keeps to its augmentation whatever
+the recipe says. It reads plain crops; Heatmark reads larger ones, with room for the augmentation.
+
+Heatmark's batch ends in uint8 pixels and compact targets, because the device that trains normalises and renders them.
+The line "and rendered" does both on this CPU core as well, so that the tensors are those of the plain loader.
+
+With --ray it also measures what Ray Data adds to an epoch. Ray makes batches beside the training, on other cores, so
+its own share is taken from batches that cost nothing to make.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import torch
+import typer
+from rich.console import Console
+
+from pipelines.params import load_params
+from pipelines.runtime import command
+from studies.data_path.loaders import Loaders
+from studies.data_path.rates import OURS, ratio, show_rates, show_stages, stage_seconds, take_turns
+from studies.data_path.through_ray import show_ray
+from studies.inputs.crops import train_crops
+from studies.inputs.recipe import with_changes
+
+
+def main(
+    recipe: Annotated[Path, typer.Option(help="Sizes, codec and augmentation.")] = Path("recipes/hih_b_wflw.yaml"),
+    crops: Annotated[Path | None, typer.Option(help="Its shards; without them, faces are drawn.")] = None,
+    faces: Annotated[int, typer.Option(help="How many; whole batches are used.", min=1)] = 128,
+    repeats: Annotated[int, typer.Option(help="Turns of each side.", min=1)] = 9,
+    batch: Annotated[int, typer.Option(help="Faces per batch.", min=1)] = 32,
+    goal: Annotated[float, typer.Option(help="How many times the plain loader's rate it must be.", min=0)] = 3.5,
+    ray: Annotated[bool, typer.Option("--ray", help="Also measure what Ray adds to an epoch.")] = False,
+) -> None:
+    """Measures the way from stored crops to batches against a plain loader; exits with 1 below the goal."""
+    if faces < batch:
+        raise ValueError(f"{faces} faces are less than a batch of {batch}")
+    # One worker, whose batches are whole, and one view, as the plain loader has it.
+    changes = {"train": {"batch_size": batch, "num_workers": 0, "seed": 0}, "loss": {"siamese_weight": 0.0}}
+    params = with_changes(load_params(recipe), changes)
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    console = Console(width=80, highlight=False)
+    with tempfile.TemporaryDirectory() as folder:
+        loaders = Loaders.of(train_crops(crops, params, faces), Path(folder), params)
+        seconds = take_turns(loaders, repeats)
+        show_rates(loaders, seconds, console)
+        show_stages(loaders, stage_seconds(loaders, repeats), console)
+        if ray:
+            show_ray(loaders, console)
+    if ratio(seconds, OURS) < goal:
+        raise ValueError(f"{ratio(seconds, OURS):.2f} times the plain loader; the goal is {goal:g}")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,111 @@
+"""Stored crops of a recipe: a folder of shards that preprocess wrote, checked against it, or drawn faces."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.datasets import DATASETS
+from components.images import encode_jpeg
+from components.samples import Box
+from components.synthetic import draw_face
+from pipelines.ingest import annotation_schema
+from pipelines.params import Params
+from pipelines.preprocess import write_shard
+from pipelines.runtime.tables import read_shards
+from pipelines.training.batches import stored_side
+from studies.inputs.recipe import with_changes
+
+# Faces fill half of a drawn picture: about 170 px here, as in WFLW's pictures.
+PICTURE = 512
+JPEG_QUALITY = 95
+
+
+def check_crops(folder: Path, split: str, params: Params) -> None:
+    """Looks at the first crop of a split.
+
+    Raises:
+        ValueError: There is none, or it is not this recipe's: another number of landmarks, or another size.
+    """
+    path = next(iter(sorted(folder.glob(f"{split}-*.parquet"))), None)
+    if path is None:
+        raise ValueError(f"{folder} has no {split} shards, as preprocess writes them")
+    first = pa.Table.from_batches([next(pq.ParquetFile(path).iter_batches(1))])
+    scheme, held = params.model().scheme, first.schema.field("landmarks").type.list_size // 2
+    if held != scheme.num_landmarks:
+        raise ValueError(f"{folder} holds faces of {held} landmarks; recipe {params.name!r} is for {scheme.name}")
+    if stored_side(first) != params.preprocess.stored:
+        raise ValueError(
+            f"{folder} holds crops of {stored_side(first)} px; recipe {params.name!r} stores {params.preprocess.stored} px: "
+            "preprocess by that recipe"
+        )
+
+
+def read_crops(folder: Path, split: str, params: Params) -> pa.Table:
+    """A split's shards, all columns.
+
+    Raises:
+        ValueError: There are none, or they are not this recipe's.
+    """
+    check_crops(folder, split, params)
+    return read_shards(folder, split)
+
+
+def train_crops(folder: Path | None, params: Params, num_faces: int) -> pa.Table:
+    """The first training faces of a folder of shards, or without a folder as many drawn ones.
+
+    Raises:
+        ValueError: The folder has fewer, or not this recipe's; or nothing is drawn in the recipe's scheme.
+    """
+    if folder is not None:
+        crops = read_crops(folder, "train", params)
+        if len(crops) < num_faces:
+            raise ValueError(f"{folder} has {len(crops)} training faces, fewer than {num_faces}")
+        return crops.slice(0, num_faces)
+    check_drawn(params)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "drawn.parquet"
+        draw_shard(path, params, num_faces)
+        return pq.read_table(path)
+
+
+def check_drawn(params: Params) -> None:
+    """Refuses a recipe in whose scheme no faces are drawn.
+
+    Raises:
+        ValueError: With the schemes in which they are.
+    """
+    known = DATASETS["synthetic"].schemes
+    if params.dataset.scheme not in known:
+        raise ValueError(
+            f"no faces are drawn in scheme {params.dataset.scheme!r} of recipe {params.name!r} ({', '.join(known)} are): "
+            "give shards that preprocess cut by it, by --crops"
+        )
+
+
+def draw_shard(path: Path, params: Params, num_faces: int, first: int = 0) -> None:
+    """Draws faces and cuts them into one shard, by the very function of the pipeline's stage."""
+    drawn = with_changes(
+        params,
+        {
+            "dataset": {"reader": "synthetic", "folder": "synthetic"},
+            "preprocess": {"box": "landmarks"},
+            "evaluate": {"protocol": "inter_ocular"},
+        },
+    )
+    num_landmarks = params.model().scheme.num_landmarks
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [_row(index, Path(folder), params.dataset.scheme) for index in range(first, first + num_faces)]
+        write_shard(pa.Table.from_pylist(rows, annotation_schema(num_landmarks)), Path(folder), path, drawn)
+
+
+def _row(index: int, folder: Path, scheme: str) -> dict:
+    """Draws a face into the folder: its row of annotations.parquet, as far as a shard needs it."""
+    face = draw_face(0, index, PICTURE)
+    name, landmarks = f"{index:06d}.jpg", face.landmarks[scheme]
+    (folder / name).write_bytes(encode_jpeg(face.image, JPEG_QUALITY))
+    box = list(Box.around(landmarks))
+    return {"face": name, "image": name, "subject": name, "subsets": [], "landmarks": landmarks.ravel(), "box": box}

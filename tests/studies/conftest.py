@@ -1,0 +1,28 @@
+"""What the studies' tests share: a copy of the project with a small recipe, and two stored faces of each split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.params import load_params
+from studies.inputs.crops import draw_shard
+from studies.inputs.recipe import with_changes
+
+TINY = Path(__file__).parents[1] / "tiny.yaml"
+BASE, CROPS = "recipes/small.yaml", "crops"
+
+
+@pytest.fixture(scope="session")
+def small(make_project):
+    """98 landmarks: nothing in a study may hang on the 68 of its default recipe."""
+    project = make_project()
+    changes = {"dataset": {"scheme": "wflw98"}, "train": {"batch_size": 2, "evaluations": 1}}
+    params = with_changes(load_params(TINY), changes)
+    (project.root / BASE).write_text(yaml.safe_dump(params.model_dump(mode="json")), encoding="utf-8")
+    (project.root / CROPS).mkdir()
+    for number, split in enumerate(("train", "val", "test")):
+        draw_shard(project.root / CROPS / f"{split}-00000-of-00001.parquet", params, 2, first=2 * number)
+    return project

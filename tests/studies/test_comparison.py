@@ -1,0 +1,193 @@
+"""The comparison, on two faces of each split in a markup of 98 landmarks, by its own two commands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from components.model import LandmarkModel
+from pipelines.params import load_params
+from pipelines.runtime.tables import from_column
+from pipelines.training.workers import batch_maker
+from studies.comparison.__main__ import table, train
+from studies.comparison.runs import Run
+from studies.comparison.tables import Results
+from studies.comparison.variants import PAIRS, READ_BY, VARIANTS, recipe_of
+from studies.comparison.views import disagreement
+from studies.inputs.crops import read_crops
+
+ROOT = Path(__file__).parents[2]
+BASE, CROPS = "recipes/small.yaml", "crops"
+CHOSEN = ("subpixel, MSE", "subpixel, cross-entropy")
+TABLE = ("python", "-m", "studies.comparison", "table", CROPS, "runs/compared", "--seeds", "0")
+
+
+def train_words(*variants: str, out: str = "runs/compared", base: str = BASE) -> tuple[str, ...]:
+    """One seed, one epoch: a step of two faces."""
+    chosen = [word for name in variants for word in ("--variants", name)]
+    words = ("python", "-m", "studies.comparison", "train", CROPS, out, "--base", base, *chosen)
+    return (*words, "--seeds", "0", "--epochs", "1")
+
+
+@pytest.fixture(scope="module")
+def compared(small):
+    small.run(*train_words(*CHOSEN))
+    return small
+
+
+def run_of(project, variant: str) -> Run:
+    return Run(project.root / "runs/compared", variant, 0)
+
+
+def test_each_variant_is_trained_by_its_recipe_and_predicts_the_test_faces(compared):
+    for variant in CHOSEN:
+        run = run_of(compared, variant)
+        assert recipe_of(load_params(compared.root / BASE), variant, 0, 1) == run.params()
+        assert (2, 98, 2) == np.load(run.folder / "predicted.npy").shape
+        assert 0 < run.seconds
+        assert "train: best validation NME" in run.log.read_text(encoding="utf-8")
+
+
+def test_the_tables_show_what_is_done_and_leave_out_the_rest(compared):
+    shown = compared.run(*TABLE, "--against", CHOSEN[0]).stdout
+    lines = shown.splitlines()
+    assert "2 test faces, wflw98, protocol inter_ocular" == lines[0]
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in lines if re.search(r"\d\.\d\d% \(", line)]
+    decoders = [variant for variant in CHOSEN for _ in READ_BY[variant]]
+    # As the registry has them; of the pairs, the one of which both are there; six decoders each.
+    assert [*CHOSEN, f"{CHOSEN[1]} minus {CHOSEN[0]}", *decoders] == rows
+    assert "0.00% (0.00% to 0.00%)" in next(line for line in lines if line.startswith(f"| {CHOSEN[0]} | "))
+
+
+def test_its_figures_are_those_of_the_models(compared):
+    results = Results.of(compared.root / "runs/compared", (0,), compared.root / CROPS, CHOSEN[1])
+    (run,) = results.runs(CHOSEN[1])
+    model = LandmarkModel.load(run.folder / "model")
+    faces = read_crops(compared.root / CROPS, "test", results.params)
+    truth = from_column(faces, "landmarks", 98, 2).astype(np.float64)
+    # By hand: the mean distance over that of the outer eye corners, 60 and 72 in WFLW's order.
+    eyes = np.linalg.norm(truth[:, 60] - truth[:, 72], axis=1)
+    expected = 100 * np.linalg.norm(run.predicted(faces) - truth, axis=2).mean(axis=1) / eyes
+    np.testing.assert_allclose(expected, results.errors(CHOSEN[1])[0], rtol=1e-5)
+    assert disagreement(model, faces, results.params) > 0
+
+
+def test_a_model_that_says_the_same_of_every_view_disagrees_by_nothing(compared):
+    """Two views of one face: what the views' own affines say of the truth must come back to one place."""
+    params = run_of(compared, CHOSEN[0]).params()
+    faces = read_crops(compared.root / CROPS, "test", params)
+
+    class Knowing:
+        """Finds the truth in every view, as the batch has it."""
+
+        def predict_crops(self, pixels):
+            maker = replace(batch_maker(params, 0, 1), seed=0, batch_size=len(faces), num_views=2)
+            clear = replace(maker.augment, colour=0.0, blur=0.0, occlude=0.0)
+            batch = replace(maker, augment=clear).make(0, faces)
+            np.testing.assert_array_equal(batch["pixels"].transpose(0, 2, 3, 1), pixels)
+            return batch["landmarks"], None
+
+    # float32 px on a crop of 64: six digits.
+    assert pytest.approx(0, abs=1e-3) == disagreement(Knowing(), faces, params)
+
+
+def test_what_is_done_is_passed_over_and_what_was_cut_short_is_not(compared):
+    done, cut = (run_of(compared, variant) for variant in CHOSEN)
+    (cut.folder / "predicted.npy").unlink()  # as a run from before folders were written whole
+    before = done.folder.stat().st_mtime_ns, (done.folder / "predicted.npy").stat().st_mtime_ns
+    said = compared.run(*train_words(*CHOSEN)).stdout
+    assert cut.done
+    assert before == (done.folder.stat().st_mtime_ns, (done.folder / "predicted.npy").stat().st_mtime_ns)
+    assert [str(cut) in said, str(done) in said] == [True, False]
+
+
+def test_a_training_that_fails_leaves_its_log_and_no_folder(compared):
+    fields = yaml.safe_load((compared.root / BASE).read_text(encoding="utf-8"))
+    fields["train"]["use_gpu"] = True
+    (compared.root / "recipes/gpu.yaml").write_text(yaml.safe_dump(fields), encoding="utf-8")
+    words = train_words(CHOSEN[0], out="runs/failed", base="recipes/gpu.yaml")
+    done = compared.run(*words, check=False, CUDA_VISIBLE_DEVICES="")
+    assert 1 == done.returncode
+    assert done.stderr.splitlines() == [
+        "comparison: subpixel, MSE, seed 0: train: train.use_gpu is true, and torch finds no GPU here: set "
+        "train.use_gpu: false (all that it said is in runs/failed/subpixel_MSE_0.log)"
+    ]
+    assert ["subpixel_MSE_0.log"] == [path.name for path in (compared.root / "runs/failed").iterdir()]
+
+
+def test_wrong_input_ends_in_one_line(compared):
+    done = compared.run(*train_words("nope"), check=False)
+    assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert done.stderr.startswith("comparison: unknown variant 'nope'; known: hih floor, MSE, ")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"base": Path("away.yaml")}, "away.yaml: No such file or directory"),
+        ({"base": Path("recipes/demo.yaml")}, "crops holds faces of 98 landmarks; recipe 'demo' is for ibug68"),
+        (
+            {"base": Path("recipes/hih_t_wflw.yaml")},
+            "crops holds crops of 106 px; recipe 'hih_t_wflw' stores 430 px: preprocess by that recipe",
+        ),
+        ({"crops": Path("away")}, "away has no train shards, as preprocess writes them"),
+        (
+            {"epochs": 2},
+            "runs/compared/subpixel_MSE_0 was trained by another recipe or for other epochs: choose another OUT",
+        ),
+    ],
+)
+def test_a_wrong_training_is_refused_before_any_work(words, sentence, compared, monkeypatch):
+    monkeypatch.chdir(compared.root)
+    before = sorted(path.name for path in Path("runs/compared").iterdir())
+    given = {"crops": Path(CROPS), "base": Path(BASE), "variants": [CHOSEN[0]], "seeds": [0], "epochs": 1, "at_once": 1}
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        train(out=Path("runs/compared"), **{**given, **words})
+    assert before == sorted(path.name for path in Path("runs/compared").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({}, "'rounded, MSE' is not there to compare with: no runs/compared/rounded_MSE_0; choose by --against"),
+        ({"against": "nope"}, "unknown variant 'nope'; known: hih floor, MSE, "),
+        ({"crops": Path("away"), "against": CHOSEN[0]}, "away has no test shards, as preprocess writes them"),
+    ],
+)
+def test_tables_of_what_is_not_there_are_refused(words, sentence, compared, monkeypatch):
+    monkeypatch.chdir(compared.root)
+    given = {"crops": Path(CROPS), "out": Path("runs/compared"), "against": "rounded, MSE", "seeds": [0]}
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        table(**{**given, **words})
+
+
+# Variants.
+
+
+def test_pairs_and_decoders_are_of_variants_that_there_are():
+    assert {name for pair in PAIRS for name in pair} | set(READ_BY) <= set(VARIANTS)
+
+
+@pytest.mark.parametrize("recipe", ["300w_small", "hih_t_cofw", "shr_fan_aflw19"])
+def test_every_variant_goes_with_any_base(recipe: str):
+    base = load_params(ROOT / f"recipes/{recipe}.yaml")
+    for variant, changes in VARIANTS.items():
+        params = recipe_of(base, variant, seed=1, epochs=50)
+        assert changes.codec["name"] == params.model_dump()["codec"]["name"]
+        kept = ("name", "dataset", "ingest", "preprocess", "augment", "network", "evaluate", "promotion")
+        assert all(getattr(base, name) == getattr(params, name) for name in kept)
+
+
+def test_equal_time_is_half_the_epochs_or_two_fifths_and_views_are_two_where_the_term_is():
+    base = load_params(ROOT / "recipes/300w_small.yaml")
+    made = {variant: recipe_of(base, variant, seed=0, epochs=50).model_dump() for variant in VARIANTS}
+    # By hand, of 50.
+    assert {50, 25, 20} == {fields["train"]["epochs"] for fields in made.values()}
+    assert 25 == made["subpixel, MSE, Siamese, equal time"]["train"]["epochs"]
+    assert 20 == made["subpixel, cross-entropy, Siamese, equal time"]["train"]["epochs"]
+    assert all((fields["loss"]["siamese_weight"] > 0) == ("Siamese" in name) for name, fields in made.items())

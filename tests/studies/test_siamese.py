@@ -1,0 +1,23 @@
+"""What the Siamese term costs, by its command, on two faces."""
+
+from __future__ import annotations
+
+import re
+
+WORDS = ("python", "-m", "studies.siamese", "--recipe", "recipes/small.yaml", "--faces", "2", "--rounds", "1")
+
+
+def test_it_says_what_each_way_costs_on_the_recipes_own_crops(small):
+    lines = small.run(*WORDS, "--crops", "crops", "--heatmap", "mse").stdout.splitlines()
+    assert "recipes/small.yaml, mse, 2 faces a step, median of 1" == lines[0]
+    costs = [
+        re.fullmatch(r"(.+?) +batch +[\d.]+ ms/face, step +[\d.]+ ms/face, ([\d.]+) x", line) for line in lines[1:]
+    ]
+    assert ["one view", "two views", "Siamese"] == [cost[1] for cost in costs if cost]
+    assert "1.00" == costs[0][2]
+
+
+def test_wrong_input_ends_in_one_line(small):
+    done = small.run(*WORDS, "--heatmap", "nope", check=False)
+    assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert done.stderr.startswith("siamese: recipe 'tiny', changed for this study: ")
