@@ -169,7 +169,8 @@ def main(inputs: list[Path], model: str, out: Path, boxes: Path | None = None, o
     run = Run(sources, read_boxes(boxes, sources) if boxes else None)
     check_place(out, overwrite, [*inputs, *filter(None, [boxes]), *filter(Path.exists, [Path(model)])])
     finder = load(model)
-    what = "whole pictures, one face each" if boxes is None else f"{sum(map(len, run.boxes.values()))} boxes"  # type: ignore[union-attr]
+    num_boxes = None if run.boxes is None else sum(len(own) for own in run.boxes.values())
+    what = "each whole one as a face's box" if num_boxes is None else f"{num_boxes} boxes"
     print(f"predict: {len(sources)} pictures, {what}; the model knows boxes drawn {DRAWN[finder.box]}", flush=True)
     began = time.monotonic()
     try:
