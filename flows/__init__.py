@@ -1,5 +1,8 @@
 """When things run, who is asked, what is retried."""
 
-from pipelines.runtime import environment
+import sys
 
-environment.set_defaults()
+if sys.argv[:1] == ["-m"]:  # Python looks for `python -m flows.FLOW`, whose imports will read the environment
+    from pipelines.runtime import environment
+
+    environment.set_defaults()

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import time
 
-import typer
-
 from flows.servers import mlflow_server, prefect_server
+from pipelines.runtime import command
+from pipelines.runtime.environment import require_checkout
 
 
 def main(mlflow_port: int = 5000, prefect_port: int = 4200) -> None:
     """Serves both on this machine until Ctrl-C."""
+    require_checkout()
     try:
         with mlflow_server(mlflow_port) as mlflow, prefect_server(prefect_port) as prefect:
             print(f"MLflow   {mlflow}\nPrefect  {prefect}\nCtrl-C ends both.", flush=True)
             while True:
                 time.sleep(1)
-    except ValueError as error:
-        raise SystemExit(f"pages: {error}") from None
     except KeyboardInterrupt:
         print("\nended")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -10,14 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.commands import stream
 from flows.summary import Summary, markdown, show
-from pipelines.runtime.environment import ROOT, STATE
+from pipelines.runtime import command
+from pipelines.runtime.environment import ROOT, STATE, from_root, require_checkout
 from pipelines.runtime.links import links, way_out
 from pipelines.runtime.outputs import alone, whole_file, whole_folder
 
@@ -203,12 +203,11 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
 
 def main(recipe: str | None = None, data: str | None = None) -> None:
     """Retrains by RECIPE (default: the current params.yaml), on the dataset in DATA (default: what data/ holds)."""
+    require_checkout()
+    recipe, data = from_root(recipe), from_root(data)
     os.chdir(ROOT)
-    try:
-        show(Summary(**retrain(recipe, data)))
-    except ValueError as error:
-        raise SystemExit(f"retrain: {error}") from None
+    show(Summary(**retrain(recipe, data)))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

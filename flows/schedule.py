@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 
-import typer
-
 from flows.servers import prefect_server
-from pipelines.runtime.environment import ROOT
+from pipelines.runtime import command
+from pipelines.runtime.environment import ROOT, from_root, require_checkout
 
 
 def main(cron: str = "0 3 * * *", recipe: str | None = None, data: str | None = None, port: int = 4200) -> None:
     """Retrains at CRON (UTC) until Ctrl-C, by the server that PREFECT_API_URL names, or by one started here on loopback."""
+    require_checkout()
+    parameters = {"recipe": from_root(recipe), "data": from_root(data)}
     os.chdir(ROOT)
-    try:
-        with nullcontext() if os.environ.get("PREFECT_API_URL") else prefect_server(port) as address:
-            if address:
-                os.environ["PREFECT_API_URL"] = f"{address}/api"
-            _serve(cron, {"recipe": recipe, "data": data})
-    except ValueError as error:
-        raise SystemExit(f"schedule: {error}") from None
+    with nullcontext() if os.environ.get("PREFECT_API_URL") else prefect_server(port) as address:
+        if address:
+            os.environ["PREFECT_API_URL"] = f"{address}/api"
+        _serve(cron, parameters)
 
 
 def _serve(cron: str, parameters: dict[str, str | None]) -> None:
@@ -37,4 +35,4 @@ def _serve(cron: str, parameters: dict[str, str | None]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -1,5 +1,8 @@
-"""Where things run and what is kept. Importing this package sets the quiet, offline defaults of every tool."""
+"""Where things run and what is kept: one command per file, on Ray, DVC, MLflow and Arrow."""
 
-from pipelines.runtime import environment
+import sys
 
-environment.set_defaults()
+if sys.argv[:1] == ["-m"]:  # Python looks for `python -m pipelines.STAGE`, whose imports will read the environment
+    from pipelines.runtime import environment
+
+    environment.set_defaults()

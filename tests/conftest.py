@@ -14,12 +14,12 @@ from hypothesis import settings
 
 from pipelines.runtime import environment
 
+environment.set_defaults()  # before anything imports ray, prefect, mlflow or dvc
+
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ["components", "pipelines", "flows", "studies", "recipes"]
-FILES = [
-    *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "pyproject.toml", "requirements.lock"),
-    *(".dvc/config", ".dvc/.gitignore"),
-]
+CODE = ["components", "pipelines", "flows", "studies", "heatmark", "recipes"]
+FILES = ["pyproject.toml", "dvc.yaml", "params.yaml", "requirements.lock"]
+FILES += [".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"]
 
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("tests")
@@ -54,7 +54,7 @@ class Project:
         """The user's environment, without what this project's own defaults have put into ours."""
         kept = {name: value for name, value in os.environ.items() if name not in environment.names()}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**kept, "PATH": path, "PYTHONPATH": str(self.root), **extra}
+        return {**kept, "PATH": path, **extra}
 
     def edit(self, name: str, *changes: tuple[str, str]) -> None:
         """Replaces text in a file; every text must be there."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 
 from pipelines.registry.model_code import requirements, stage_code
-from pipelines.runtime.environment import ROOT, RUNS, tracking_uri
+from pipelines.runtime.environment import CHECKOUT, ROOT, RUNS, tracking_uri
 from pipelines.runtime.outputs import in_turn
 
 EXPERIMENT = "heatmark"
@@ -37,10 +38,9 @@ def connect() -> MlflowClient:
     uri = tracking_uri()
     if urlsplit(uri).scheme in ("http", "https"):
         _ask(uri)
-    RUNS.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(uri)
     # The first one to come makes the database's tables; two at once would fall over each other.
-    with in_turn(RUNS / "mlflow.lock"):
+    with in_turn(RUNS / "mlflow.lock") if CHECKOUT else nullcontext():
         client = MlflowClient(uri)
         if client.get_experiment_by_name(EXPERIMENT) is None:
             local = urlsplit(uri).scheme.startswith("sqlite")
@@ -215,12 +215,67 @@ class Registry:
         Raises:
             ValueError: Its files are gone.
         """
-        source = f"models:/{self.name}/{version}"
-        try:
-            fetched = mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(to))
-        except (MlflowException, OSError) as error:
-            raise ValueError(f"{self.name} version {version} cannot be fetched: {error}") from error
-        found = sorted(Path(fetched).glob("artifacts/**/model.json"))
-        if not found:
-            raise ValueError(f"{self.name} version {version} holds no model")
-        return found[0].parent
+        return _download(f"models:/{self.name}/{version}", f"{self.name} version {version}", to)
+
+
+def fetch_model(uri: str, to: Path) -> Path:
+    """Fetches a saved model that a person names, into a folder.
+
+    Args:
+        uri: models:/NAME@ALIAS, models:/NAME/VERSION, or runs:/ID.
+        to: Where its files go; an existing folder.
+
+    Raises:
+        ValueError: There is no tracking store here, or no such model in it; with those that there are.
+    """
+    if named := re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/([0-9]+))", uri):
+        name, alias, version = named.groups()
+        version = _version(connect(), name, alias, version)
+        return _download(f"models:/{name}/{version}", f"{name} version {version}", to)
+    if named := re.fullmatch(r"runs:/([^/]+?)(?:/model)?", uri):
+        return _download(f"models:/{_logged_by(connect(), named[1])}", f"run {named[1]}", to)
+    raise ValueError(f"{uri}: expected models:/NAME@ALIAS, models:/NAME/VERSION or runs:/ID")
+
+
+def _version(client: MlflowClient, name: str, alias: str | None, version: str | None) -> str:
+    """The version of a registered model that an alias points to, or that is named itself; it is there."""
+    known = [model.name for model in client.search_registered_models()]
+    if name not in known:
+        raise ValueError(f"no model {name!r} is registered; there are: {', '.join(sorted(known)) or 'none yet'}")
+    aliases = client.get_registered_model(name).aliases
+    versions = sorted({str(found.version) for found in client.search_model_versions(f"name = '{name}'")}, key=int)
+    if version in versions or alias in aliases:
+        return str(version or aliases[alias])
+    asked = f"alias {alias!r}" if alias else f"version {version}"
+    has = ", ".join([*(f"@{alias}" for alias in sorted(aliases)), *(f"version {number}" for number in versions)])
+    raise ValueError(f"{name} has no {asked}; it has: {has or 'nothing yet'}")
+
+
+def _logged_by(client: MlflowClient, run: str) -> str:
+    """The id of the model that a run logged."""
+    try:
+        outputs = client.get_run(run).outputs
+    except MlflowException:
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        assert experiment is not None
+        latest = [found.info.run_id for found in client.search_runs([experiment.experiment_id], max_results=3)]
+        raise ValueError(f"no run {run!r}; the latest are: {', '.join(latest) or 'none yet'}") from None
+    if not outputs or not outputs.model_outputs:
+        raise ValueError(f"run {run} has logged no model: it is not finished, or was never registered")
+    return outputs.model_outputs[-1].model_id
+
+
+def _download(source: str, what: str, to: Path) -> Path:
+    """The folder of the saved model inside what MLflow keeps of a logged one.
+
+    Raises:
+        ValueError: Its files are gone, or it is none of ours.
+    """
+    try:
+        fetched = mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=str(to))
+    except (MlflowException, OSError) as error:
+        raise ValueError(f"{what} cannot be fetched: {error}") from error
+    found = sorted(Path(fetched).glob("artifacts/**/model.json"))
+    if not found:
+        raise ValueError(f"{what} holds no model")
+    return found[0].parent

@@ -1,13 +1,17 @@
-"""How a stage is called from the command line, and how it fails: one clear sentence, exit code 1."""
+"""How a command is called as `python -m pipelines.STAGE`, and how it fails: one clear sentence, exit code 1."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 
 import typer
 
 from components.text import printable
+from pipelines.runtime import environment
+
+STOPPED = 130  # 128 and SIGINT, as shells have it
 
 
 def run(*mains: Callable[..., None]) -> None:
@@ -15,13 +19,28 @@ def run(*mains: Callable[..., None]) -> None:
 
     Of several functions each is a command below, under its own name.
     """
+    environment.set_defaults()
     module = mains[0].__module__
     name = module if module != "__main__" else sys.modules["__main__"].__spec__.name  # type: ignore[union-attr]
+    name = name.removesuffix(".__main__").rpartition(".")[2]
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     for main in mains:
-        app.command()(main)
-    try:
-        app()
-    except ValueError as error:
-        print(f"{name.removesuffix('.__main__').rpartition('.')[2]}: {printable(str(error))}", file=sys.stderr, flush=True)
-        raise SystemExit(1) from None
+        app.command()(_ending_well(main, name))
+    app()
+
+
+def _ending_well(main: Callable[..., None], name: str) -> Callable[..., None]:
+    @wraps(main)
+    def ended(*words: object, **options: object) -> None:
+        try:
+            main(*words, **options)
+        except ValueError as error:
+            code, sentence = 1, printable(str(error))
+        except KeyboardInterrupt:
+            code, sentence = STOPPED, "stopped"
+        else:
+            return
+        print(f"{name}: {sentence}", file=sys.stderr, flush=True)
+        raise SystemExit(code)
+
+    return ended

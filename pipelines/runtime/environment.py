@@ -1,44 +1,108 @@
 """Machine matters: read from the environment, here and nowhere else. None of them decides a result.
 
-Whatever the environment does not say gets a default that keeps every tool inside the repository, offline and quiet.
-Set before ray, prefect, mlflow or dvc are imported: all four read the environment at import.
+Whatever the environment does not say gets a default that keeps every tool inside the checkout, offline and quiet.
+Entry points set these before ray, prefect, mlflow or dvc are imported: all four read the environment at import.
+Importing this file changes nothing.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT_VARIABLE = "HEATMARK_ROOT"
+
+
+def find_checkout() -> Path | None:
+    """The checkout that HEATMARK_ROOT names, or the nearest one from the working directory upwards; None without one."""
+    named = os.environ.get(ROOT_VARIABLE)
+    start = Path(named or ".").resolve()
+    return next(filter(is_checkout, [start] if named else [start, *start.parents]), None)
+
+
+def is_checkout(folder: Path) -> bool:
+    """Whether a folder is the top of a checkout of this project."""
+    project = folder / "pyproject.toml"
+    if not (folder / "dvc.yaml").is_file() or not project.is_file():
+        return False
+    return re.search(r'^name = "heatmark"$', project.read_text(encoding="utf-8", errors="replace"), re.M) is not None
+
+
+CHECKOUT = find_checkout()
+# Outside a checkout these name what is not there, and nothing is made: commands that need one say so.
+ROOT = CHECKOUT or Path.cwd()
 STATE = ROOT / ".state"
 RUNS = ROOT / "runs"
 
 
-def set_defaults() -> None:
-    """Fills in what the environment leaves open."""
+def require_checkout() -> Path:
+    """The checkout to work in.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if CHECKOUT is None:
+        named = os.environ.get(ROOT_VARIABLE)
+        where = f"{named} is none" if named else f"neither {Path.cwd()} nor a folder above it is one"
+        raise ValueError(
+            f"this command needs a checkout of Heatmark: {where}; clone it and go there, or name it by --root"
+        )
+    return CHECKOUT
+
+
+def from_root(path: str | None) -> str | None:
+    """A path that somebody typed, for a command that works in ROOT; as it was, where they typed it there."""
+    return path if path is None or Path.cwd() == ROOT else str(Path(path).resolve())
+
+
+def set_defaults(only: str = "") -> None:
+    """Fills in what the environment leaves open; a second call changes nothing.
+
+    Args:
+        only: What the names begin with, for a program that is not ours and asks for one tool; "" for everything.
+    """
     for name, value in _defaults().items():
-        os.environ.setdefault(name, value)
+        if name.startswith(only):
+            os.environ.setdefault(name, value)
+    if only:
+        return
     if not ray_address():  # a cluster has a token of its own
         # Ray listens on every interface: keep its authentication on, with a token that is never written down.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
-    STATE.mkdir(exist_ok=True)  # Prefect makes its home, but not the folder above it
     # The stages that DVC starts call `python`: this very one.
-    folder = str(Path(sys.executable).parent)
-    if not os.environ["PATH"].startswith(folder + os.pathsep):
-        os.environ["PATH"] = folder + os.pathsep + os.environ["PATH"]
+    _put_first("PATH", Path(sys.executable).parent)
+    if CHECKOUT:
+        # Ray's workers, and whatever else is started, import this checkout's code, not the one that is installed.
+        _put_first("PYTHONPATH", CHECKOUT)
+        STATE.mkdir(exist_ok=True)  # Prefect makes its home, but not the folder above it
+
+
+def _put_first(name: str, folder: Path) -> None:
+    """Makes a folder the first of the search path in a variable."""
+    parts = os.environ.get(name, "").split(os.pathsep)
+    if parts[0] != str(folder):
+        os.environ[name] = os.pathsep.join([str(folder), *filter(None, parts)])
 
 
 def names() -> set[str]:
-    """The variables that get a default."""
-    return set(_defaults())
+    """The variables that this file sets."""
+    return {*_defaults(), *_inside(), ROOT_VARIABLE, "PYTHONPATH", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"}
 
 
 def tracking_uri() -> str:
-    """MLflow's server, or the SQLite file beside the runs."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{RUNS / 'mlflow.db'}"
+    """MLflow's server, or the SQLite file beside the runs.
+
+    Raises:
+        ValueError: No server is named, and there is no checkout to have runs.
+    """
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    if not named and CHECKOUT is None:
+        raise ValueError("there is no registry here: work in a checkout of Heatmark, or set MLFLOW_TRACKING_URI")
+    return named or f"sqlite:///{RUNS / 'mlflow.db'}"
 
 
 def ray_address() -> str | None:
@@ -51,9 +115,19 @@ def storage() -> str:
     return os.environ.get("HEATMARK_STORAGE") or str(RUNS)
 
 
+def _inside() -> dict[str, str]:
+    """Nothing is kept outside the checkout."""
+    return {
+        "PREFECT_HOME": str(STATE / "prefect"),
+        "DVC_SITE_CACHE_DIR": str(STATE / "dvc"),
+        "DVC_GLOBAL_CONFIG_DIR": str(STATE / "dvc"),
+        "MPLCONFIGDIR": str(STATE / "matplotlib"),
+    }
+
+
 def _defaults() -> dict[str, str]:
     return {
-        "PYTHONPATH": str(ROOT),
+        **(_inside() if CHECKOUT else {}),
         # Telemetry and update checks.
         "DO_NOT_TRACK": "true",
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -61,11 +135,6 @@ def _defaults() -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DVC_NO_ANALYTICS": "1",
-        # Nothing outside the repository.
-        "PREFECT_HOME": str(STATE / "prefect"),
-        "DVC_SITE_CACHE_DIR": str(STATE / "dvc"),
-        "DVC_GLOBAL_CONFIG_DIR": str(STATE / "dvc"),
-        "MPLCONFIGDIR": str(STATE / "matplotlib"),
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
         "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",

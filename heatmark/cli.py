@@ -1,0 +1,225 @@
+"""`heatmark ...`: one command for all that a person types. Each does its work in flows or pipelines; none has its own.
+
+Imports stand inside the commands: help is quick, and what reads the environment at import finds it set.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from heatmark import __version__
+from heatmark.checkout import HERE, settle
+
+FIRST, TRAIN, LOOK = "First", "Train", "Look"
+DEMO_FOLDER, DEMO_RECIPE = "data/synthetic", "recipes/demo.yaml"
+
+
+class Commands(TyperGroup):
+    """Whatever goes wrong for a reason that the user can mend is one sentence, whichever command it was."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ValueError as error:
+            code, sentence = 1, str(error)
+        except KeyboardInterrupt:
+            code, sentence = 130, "stopped"  # 128 and SIGINT, as shells have it
+        print(f"heatmark: {sentence}", file=sys.stderr, flush=True)
+        raise typer.Exit(code)
+
+
+app = typer.Typer(
+    cls=Commands,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Recipe = Annotated[
+    str | None, typer.Option(metavar="FILE", help="A recipe to make the current one; else params.yaml stays.")
+]
+Data = Annotated[
+    str | None, typer.Option(metavar="FOLDER", help="A dataset to copy into data/; else what is there is taken.")
+]
+NumFaces = Annotated[int, typer.Option(help="How many faces to draw; two in a row are of one person.")]
+Seed = Annotated[int, typer.Option(help="Decides every byte of the drawn faces.")]
+
+
+@app.callback()
+def door(
+    ctx: typer.Context,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The checkout to work in; else the one around the working directory."),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version, and where its code is.")] = False,
+) -> None:
+    """Facial landmarks by heatmaps: train, evaluate, promote and use models.
+
+    Begin with `heatmark demo`: the whole path on drawn faces, in minutes.
+    """
+    settle(root)
+    if version:
+        print(f"heatmark {__version__} ({HERE})")
+    elif ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+@app.command(rich_help_panel=FIRST)
+def demo(num_faces: NumFaces = 600, seed: Seed = 0) -> None:
+    """Draw faces, and retrain on them by recipes/demo.yaml."""
+    root = _checkout()
+    os.chdir(root)
+    draw(Path(DEMO_FOLDER), num_faces=num_faces, seed=seed)
+    retrain(DEMO_RECIPE)
+
+
+@app.command(rich_help_panel=FIRST)
+def predict(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUTS", help="Pictures, and folders of them.")],
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="models:/NAME@ALIAS, models:/NAME/VERSION, runs:/ID, or a folder.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="For landmarks.csv and the pictures with landmarks.")],
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Faces' boxes: image,x0,y0,x1,y1 in px, a row a face; image is a path from the CSV's folder, or from an "
+            "input FOLDER. Without it, each whole picture is taken as one face's box.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the whole of an earlier --out.")] = False,
+) -> None:
+    """Find the landmarks of the faces on pictures."""
+    from pipelines.serving import predict as predicting
+
+    predicting.main(inputs, model, out, boxes, overwrite)
+
+
+@app.command(rich_help_panel=TRAIN)
+def retrain(recipe: Recipe = None, data: Data = None) -> None:
+    """Bring data, model and evaluation up to date; promote if better."""
+    _checkout()
+    from flows import retrain as retraining
+
+    retraining.main(recipe, data)
+
+
+@app.command(rich_help_panel=TRAIN)
+def schedule(
+    cron: Annotated[
+        str, typer.Option(metavar="CRON", help="When, in UTC: minute hour day month weekday.")
+    ] = "0 3 * * *",
+    recipe: Recipe = None,
+    data: Data = None,
+    port: Annotated[int, typer.Option(help="Of Prefect's server on this machine.")] = 4200,
+) -> None:
+    """Retrain again and again, until Ctrl-C."""
+    _checkout()
+    from flows import schedule as scheduling
+
+    scheduling.main(cron, recipe, data, port)
+
+
+@app.command(rich_help_panel=TRAIN)
+def exp(
+    changes: Annotated[
+        list[str], typer.Argument(metavar="CHANGES", help="KEY=VALUE of params.yaml, as train.lr=0.001.")
+    ],
+) -> None:
+    """Try changed parameters as a DVC experiment, and compare."""
+    _checkout()
+    from flows import experiment
+
+    experiment.main(changes)
+
+
+@app.command(rich_help_panel=TRAIN)
+def draw(
+    folder: Annotated[Path | None, typer.Argument(help="Where the faces go; made by this command.")] = None,
+    num_faces: NumFaces = 800,
+    seed: Seed = 0,
+    size: Annotated[int, typer.Option(help="Side of the pictures, px.")] = 320,
+    workers: Annotated[int, typer.Option(help="Processes; they decide nothing but the time.")] = 2,
+    sheet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a contact sheet here instead.")] = None,
+    scheme: Annotated[str, typer.Option(help="Markup of the contact sheet.")] = "ibug68",
+    rows: Annotated[int, typer.Option(help="Rows of the contact sheet.")] = 4,
+    columns: Annotated[int, typer.Option(help="Columns of the contact sheet.")] = 6,
+) -> None:
+    """Draw faces with exact landmarks, as a dataset."""
+    from pipelines import draw as drawing
+
+    drawing.main(folder, num_faces, seed, size, workers, sheet, scheme, rows, columns)
+
+
+@app.command(rich_help_panel=TRAIN)
+def params(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe's file.")] = Path("params.yaml"),
+    plain: Annotated[bool, typer.Option("--plain", help="As plain YAML, to be read by a program.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the recipes instead.")] = False,
+) -> None:
+    """Show a whole recipe: every key with its meaning and source."""
+    from pipelines import params as printing
+
+    printing.main(recipe, plain, list_)  # type: ignore[attr-defined]
+
+
+@app.command(rich_help_panel=LOOK)
+def pages(
+    mlflow_port: Annotated[int, typer.Option(help="Of MLflow's server on this machine.")] = 5000,
+    prefect_port: Annotated[int, typer.Option(help="Of Prefect's server on this machine.")] = 4200,
+) -> None:
+    """Serve MLflow's and Prefect's pages here, until Ctrl-C."""
+    _checkout()
+    from flows import pages as serving
+
+    serving.main(mlflow_port, prefect_port)
+
+
+@app.command(rich_help_panel=LOOK)
+def rescore(
+    errors: Annotated[Path, typer.Argument(metavar="ERRORS", help="An evaluation's errors.parquet.")],
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For the tables; else beside ERRORS.")] = None,
+) -> None:
+    """Measure kept predictions under every protocol that fits."""
+    from pipelines import rescore as rescoring
+
+    rescoring.main(errors, out)
+
+
+@app.command(rich_help_panel=LOOK, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def study(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Of the study; without one, all are listed.")
+    ] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="ARGS", help="Of the study; --help shows them.")
+    ] = None,
+) -> None:
+    """Run one of the questions in studies/, or list them."""
+    root = _checkout()
+    from heatmark import studying
+
+    if name is None:
+        studying.show(root)
+    else:
+        studying.start(root, name, arguments or [])
+
+
+def _checkout() -> Path:
+    """The checkout; a ValueError without one, before anything large is imported."""
+    from pipelines.runtime.environment import require_checkout
+
+    return require_checkout()
+
+
+def main() -> None:
+    """Runs the command."""
+    app(prog_name="heatmark")
