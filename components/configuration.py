@@ -86,10 +86,11 @@ def _checked_tuple(value: Any, items: tuple[Any, ...], name: str) -> tuple:
 
 
 def shortened(value: object) -> str:
-    """A value as Python writes it, without what is long or deep."""
+    """A value as Python writes it, on one line, without what is long or deep: up to 200 characters."""
     writer = reprlib.Repr()
-    writer.maxstring, writer.maxother, writer.maxlevel = 60, 60, 3
-    return writer.repr(value)
+    writer.maxstring, writer.maxother, writer.maxlevel = 160, 60, 3
+    text = writer.repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def parse_json(text: str) -> Any:

@@ -73,8 +73,10 @@ def read_weights(folder: Path, checksum: object, like: Weights) -> Weights:
         with safe_open(folder / WEIGHTS, framework="pt") as file:
             _check_layout(file, like)
             weights = {name: file.get_tensor(name) for name in like}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise _unusable(folder, f"{WEIGHTS}: {' '.join(str(error).split())}") from error
+    except SafetensorError as error:  # in words from the file
+        raise _unusable(folder, f"{WEIGHTS}: {shortened(str(error))}") from error
+    except ValueError as error:
+        raise _unusable(folder, f"{WEIGHTS}: {error}") from error
     for name, value in weights.items():
         if not value.isfinite().all():
             raise _unusable(folder, f"{WEIGHTS}: {name} is not finite")

@@ -15,8 +15,11 @@ from torch import nn
 from torch.nn import functional
 
 from components.codecs import CODECS, Subpixel
-from components.model import CONFIG, WEIGHTS, LandmarkModel, ModelConfig, build, check_known
+from components.configuration import build, check_known
+from components.crops import crop_affine, cut
+from components.model import BATCH, CONFIG, WEIGHTS, LandmarkModel, ModelConfig
 from components.networks import Hourglass, UNet
+from components.samples import Box
 from components.schemes import Scheme
 
 RNG = np.random.default_rng(0)
@@ -155,6 +158,31 @@ def test_crops_give_landmarks_and_confidence(model: LandmarkModel) -> None:
     assert (np.float32, np.float32) == (landmarks.dtype, confidence.dtype)
     assert 0 <= confidence.min() <= confidence.max() <= 1
     assert -0.5 <= landmarks.min() <= landmarks.max() <= 63.5
+
+
+def test_what_is_found_is_what_is_predicted_with_the_confidence_of_the_crops(model: LandmarkModel) -> None:
+    images, boxes = (
+        pictures((50, 60), (200, 30), (400, 300)),
+        np.array([[5, 5, 40, 45], [0, 20, 30, 120], [50, 60, 250, 300]]),
+    )
+    found = model.find(images, boxes)
+    np.testing.assert_array_equal(model.predict(images, boxes), found.landmarks)
+    assert ((3, 3), np.float32) == (found.confidence.shape, found.confidence.dtype)
+    for i in range(3):
+        crop = cut(images[i], crop_affine(Box(*boxes[i]), 64, 1.3), 64)
+        np.testing.assert_allclose(found.confidence[i], model.predict_crops(crop[None]).confidence[0], atol=1e-4)
+
+
+def test_more_faces_than_a_batch_keep_their_order(model: LandmarkModel) -> None:
+    images, boxes = pictures(*[(50, 60)] * (BATCH + 2)), np.array([[5, 5, 40, 45]] * (BATCH + 2))
+    found = model.find(images, boxes)
+    last = model.find(images[BATCH:], boxes[BATCH:])
+    np.testing.assert_allclose(found.landmarks[BATCH:], last.landmarks, atol=1e-2)
+    np.testing.assert_allclose(found.confidence[BATCH:], last.confidence, atol=1e-4)
+
+
+def test_no_pictures_give_no_confidence(model: LandmarkModel) -> None:
+    assert (0, 3) == model.find([], np.zeros((0, 4))).confidence.shape
 
 
 def test_pixels_are_standardised_as_imagenet_is(model: LandmarkModel) -> None:
