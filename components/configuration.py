@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 import math
 import re
-import reprlib
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -21,7 +20,7 @@ def check_known(registry: Mapping[str, Any], kind: str, name: object) -> str:
         ValueError: It does not; the message lists what it has.
     """
     if not isinstance(name, str) or name not in registry:
-        raise ValueError(f"unknown {kind} {reprlib.repr(name)}; known: {', '.join(sorted(registry))}")
+        raise ValueError(f"unknown {kind} {name!r}; known: {', '.join(sorted(registry))}")
     return name
 
 
@@ -32,7 +31,7 @@ def build(registry: Mapping[str, type[Made]], kind: str, fields: object) -> Made
         ValueError: No mapping, an unknown name or field, or a value that the thing refuses.
     """
     if not isinstance(fields, Mapping):
-        raise ValueError(f"{kind}: expected its name and fields, got {reprlib.repr(fields)}")
+        raise ValueError(f"{kind}: expected its name and fields, got {fields!r}")
     if "name" not in fields:
         raise ValueError(f"{kind}.name is missing")
     made = registry[check_known(registry, kind, fields["name"])]
@@ -48,7 +47,7 @@ def configure(made: type[Made], kind: str, fields: object) -> Made:
         ValueError: With the field's name, what was expected and what was given.
     """
     if not isinstance(fields, Mapping):
-        raise ValueError(f"{kind}: expected its fields, got {reprlib.repr(fields)}")
+        raise ValueError(f"{kind}: expected its fields, got {fields!r}")
     known = {field.name: field for field in dataclasses.fields(made)}  # type: ignore[arg-type]
     if unknown := [str(name) for name in fields if name not in known]:
         raise ValueError(f"{kind} has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
@@ -63,7 +62,7 @@ def _checked(value: Any, expected: type, name: str) -> Any:
     if expected is float and type(value) is int and abs(value) < 1e300:
         return float(value)
     if type(value) is not expected or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"{name}: expected {EXPECTED[expected]}, got {reprlib.repr(value)}")
+        raise ValueError(f"{name}: expected {EXPECTED[expected]}, got {value!r}")
     return value
 
 

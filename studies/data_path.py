@@ -66,7 +66,7 @@ GOAL = 3.5
 AUGMENT = Augment(
     flip=0.5, rotate=0.5, rotate_deg=30, scale=0, move=0.5, shift=29 / CROP, colour=0.2, blur=0.3, occlude=0.5
 )
-MARGIN = math.ceil(AUGMENT.reach * 100) / 100
+MARGIN = math.ceil(AUGMENT.room * 100) / 100
 PARAMS: dict[str, Any] = {
     "name": "data_path",
     "dataset": {"reader": "synthetic", "folder": "synthetic", "scheme": SCHEME.name},

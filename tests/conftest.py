@@ -16,7 +16,7 @@ from pipelines.runtime import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ["components", "pipelines", "flows", "studies", "recipes"]
-FILES = ["dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "requirements.lock", ".dvc/config", ".dvc/.gitignore"]
+FILES = ["dvc.yaml", ".dvcignore", ".gitignore", "requirements.lock", ".dvc/config", ".dvc/.gitignore"]
 
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("tests")
@@ -61,7 +61,8 @@ class Project:
 
 @pytest.fixture(scope="session")
 def make_project(tmp_path_factory: pytest.TempPathFactory):
-    """Makes copies; each is a git repository with one commit."""
+    """Makes copies, by the demo's params; each is a git repository with one commit."""
+    from pipelines.params import whole_text
 
     def make() -> Project:
         # Short, so that Ray's sockets fit below it.
@@ -71,6 +72,8 @@ def make_project(tmp_path_factory: pytest.TempPathFactory):
         for name in FILES:
             (root / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, root / name)
+        # Not the checkout's, which is whatever was trained there last.
+        (root / "params.yaml").write_text(whole_text(ROOT / "recipes" / "demo.yaml"), encoding="utf-8")
         project = Project(root)
         identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
         for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-qm", "a copy"]):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 
 from components.codecs.base import offsets_at
 from components.configuration import check_known
+from components.limits import NOT_NEGATIVE, check_range
 from components.losses import DECIMAL_LOSSES, HEATMAP_LOSSES
 from components.losses.decimal import offset_smooth_l1
 from components.losses.siamese import in_face_order, siamese_consistency
@@ -41,8 +41,7 @@ class Objective:
         check_known(HEATMAP_LOSSES, "heatmap loss", self.heatmap)
         check_known(DECIMAL_LOSSES, "decimal loss", self.decimal)
         for name in ("heatmap_weight", "decimal_weight", "siamese_weight"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+            check_range(name, getattr(self, name), NOT_NEGATIVE)
 
     @property
     def num_views(self) -> int:

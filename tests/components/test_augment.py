@@ -89,7 +89,7 @@ REACHING = [
 
 @pytest.mark.parametrize("augment", REACHING, ids=str)
 def test_a_stored_crop_of_that_reach_shows_no_black_corner(augment: Augment) -> None:
-    stored = 64 + 2 * int(np.ceil(64 * (augment.reach - 1) / 2))
+    stored = 64 + 2 * int(np.ceil(64 * (augment.room - 1) / 2))
     drawn, white = views(augment, 500, stored), np.full((stored, stored, 3), 255, np.uint8)
     assert 255 == min(int(rendered(white, drawn, i).min()) for i in range(500))
 
@@ -108,7 +108,7 @@ def test_the_reach_holds_the_corners_of_the_farthest_view_and_not_much_more(augm
                 )
                 seen = apply(invert(affine[0]), corners) - (stored - 1) / 2
                 farthest = max(farthest, float(np.abs(seen).max()) / crop * 2)
-    assert farthest == pytest.approx(augment.reach, rel=1e-6)
+    assert farthest == pytest.approx(augment.room, rel=1e-6)
 
 
 def test_a_slice_of_the_views_is_the_views_of_a_slice() -> None:

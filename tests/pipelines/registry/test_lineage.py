@@ -20,7 +20,7 @@ def crops(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def params() -> Params:
-    return load_params(ROOT / "params.yaml")
+    return load_params(ROOT / "recipes" / "demo.yaml")
 
 
 def changed(params: Params, section: str, **values) -> Params:
