@@ -185,10 +185,10 @@ class PromotionParams(Section):
 
 
 def _made_of(registry: Mapping[str, type], kind: str, fields: object, **more: int) -> Any:
-    """Builds a codec or network, whose numbers are sizes, by its name."""
+    """Builds a codec or network by its name; their whole numbers are sizes (floats may be written as such too)."""
     for name, value in fields.items() if isinstance(fields, Mapping) else ():
-        if isinstance(value, int) and value > LARGEST_FIELD:
-            raise ValueError(f"{kind}.{name}: expected at most {LARGEST_FIELD:,}, got {value}")
+        if type(value) is int and not 1 <= value <= LARGEST_FIELD:
+            raise ValueError(f"{kind}.{name}: expected 1 to {LARGEST_FIELD:,}, got {value}")
     return build(registry, kind, {**fields, **more} if isinstance(fields, Mapping) else fields)
 
 
@@ -296,7 +296,7 @@ def _sentence(problem: Any) -> str:
         return f"{place}: expected {EXPECTED[kind]}, got {reprlib.repr(problem['input'])}"
     message = problem["msg"].removeprefix("Value error, ")
     # The parts that are chosen by name say which they are.
-    named = place in ("", "codec", "network") or message.startswith(place)
+    named = place in ("", "codec", "network") or (place in ("augment", "loss") and message.startswith(place))
     return message if named else f"{place}: {message}"
 
 

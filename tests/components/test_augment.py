@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_view, view_landmarks
+from components.configuration import meanings
 from components.geometry import apply, invert, similarity
 from components.schemes import Scheme
 
@@ -88,14 +89,14 @@ REACHING = [
 
 
 @pytest.mark.parametrize("augment", REACHING, ids=str)
-def test_a_stored_crop_of_that_reach_shows_no_black_corner(augment: Augment) -> None:
+def test_a_stored_crop_of_that_room_shows_no_black_corner(augment: Augment) -> None:
     stored = 64 + 2 * int(np.ceil(64 * (augment.room - 1) / 2))
     drawn, white = views(augment, 500, stored), np.full((stored, stored, 3), 255, np.uint8)
     assert 255 == min(int(rendered(white, drawn, i).min()) for i in range(500))
 
 
 @pytest.mark.parametrize("augment", REACHING, ids=str)
-def test_the_reach_holds_the_corners_of_the_farthest_view_and_not_much_more(augment: Augment) -> None:
+def test_the_room_holds_the_corners_of_the_farthest_view_and_not_much_more(augment: Augment) -> None:
     stored, crop = 1001, 1000  # large, so that the half pixels at the edges do not count
     corners, farthest = np.array([[x, y] for x in (-0.5, 999.5) for y in (-0.5, 999.5)]), 0.0
     turn = min(augment.rotate_deg, 45.0)  # a square reaches farthest when it stands on its tip
@@ -188,3 +189,27 @@ def test_colour_tables_never_turn_bright_into_dark() -> None:
 
 def test_an_augmentation_is_its_configuration() -> None:
     assert RECIPE == Augment(**asdict(RECIPE))
+
+
+@pytest.mark.parametrize("name", ["flip", "rotate", "move", "blur", "occlude"])
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_a_share_is_from_0_to_1(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"^{name} is {value}: expected 0 to 1 \(it is a share\)$"):
+        replace(RECIPE, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["scale", "shift", "colour"])
+@pytest.mark.parametrize("value", [-0.1, float("inf"), float("nan")])
+def test_a_change_is_not_below_0(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name} is {value}: expected at least 0$"):
+        replace(RECIPE, **{name: value})
+
+
+@pytest.mark.parametrize("value", [-1, 181])
+def test_a_turn_is_from_0_to_180_degrees(value: float) -> None:
+    with pytest.raises(ValueError, match=rf"^rotate_deg is {value}: expected 0 to 180 \(degrees to either side\)$"):
+        replace(RECIPE, rotate_deg=value)
+
+
+def test_every_field_has_its_meaning() -> None:
+    assert "" not in meanings(Augment).values()
