@@ -6,6 +6,7 @@ import filecmp
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +48,14 @@ def check(recipe: str | None, data: str | None) -> Params:
     """
     from pipelines.params import load_params
     from pipelines.registry import tracking
+    from pipelines.runtime.recipe import BASE
+    from pipelines.runtime.strict_yaml import read_sheet
 
     params = load_params(recipe or PARAMS)
+    if not recipe and BASE in read_sheet(PARAMS).keys:
+        raise ValueError(
+            "params.yaml has a base, but DVC reads whole files: move it to recipes/, and give it by --recipe"
+        )
     if data and not (Path(data).is_dir() and any(Path(data).iterdir())):
         raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
     for folder in ("artifacts", "reports"):
@@ -61,13 +68,18 @@ def check(recipe: str | None, data: str | None) -> Params:
 
 @task(cache_policy=NO_CACHE)
 def use_recipe(recipe: str | None, params: Params) -> None:
-    """Makes a recipe the current params; without one, the current params stay."""
-    if recipe and Path(recipe).read_bytes() != PARAMS.read_bytes():
-        with whole_file(PARAMS) as partial:
-            shutil.copyfile(recipe, partial)
-        say(f"recipe: {recipe} is now params.yaml")
-    else:
+    """Makes a recipe, resolved to a whole file, the current params; without one, or with the same, they stay."""
+    from pipelines.params import whole_text
+
+    text = whole_text(recipe) if recipe else None
+    if text is None or (PARAMS.exists() and PARAMS.read_text(encoding="utf-8") == text):
         say(f"recipe: params.yaml is {params.name}")
+        return
+    with whole_file(PARAMS) as partial:
+        partial.write_text(text, encoding="utf-8")
+    say(f"recipe: {recipe} is now params.yaml")
+    if subprocess.run(["git", "diff", "--quiet", "HEAD", "--", PARAMS], cwd=ROOT, capture_output=True).returncode == 1:
+        say("recipe: params.yaml differs from the committed one now; `git checkout params.yaml` brings that back")
 
 
 @task(cache_policy=NO_CACHE)
@@ -185,7 +197,7 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
     """Versions the data, brings every stage up to date, registers the model and decides about it.
 
     Args:
-        recipe: A complete params file to make the current one; None keeps params.yaml.
+        recipe: A recipe to make the current params, or a whole params file; None keeps params.yaml.
         data: A folder to bring into `data/`; None takes what is there.
     """
     with alone(STATE / "retrain.lock", "another retraining is running in this folder"):

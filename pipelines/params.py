@@ -6,10 +6,9 @@ python -m pipelines.params --list                  the recipes there are
 
 from __future__ import annotations
 
-import inspect
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,21 +28,22 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from components import configuration
 from components.augment import Augment
 from components.codecs import CODECS, Codec
 from components.configuration import build, check_known, configure
 from components.crops import stored_side
 from components.datasets import DATASETS
+from components.limits import check_pixels
 from components.losses.objective import Objective
 from components.metrics import PROTOCOLS, check_protocol
 from components.model import LandmarkModel, ModelConfig
 from components.networks import NETWORKS, Network
 from components.schemes import SCHEMES
+from pipelines.pages.keys import listed, meanings
 from pipelines.runtime.command import run
 from pipelines.runtime.environment import ROOT
 from pipelines.runtime.recipe import completed, resolve, text_of, values_of
-from pipelines.runtime.strict_yaml import Sheet, read_sheet
+from pipelines.runtime.strict_yaml import Sheet
 
 # What is refused as a slip of the keyboard; each is far above what anybody has use for.
 MOST_EPOCHS = 100_000  # 300 days of passes of five minutes
@@ -52,11 +52,10 @@ MOST_FACES_AT_ONCE = 65_536  # of a step, or of a shard: both are held in memory
 MOST_WORKERS = 1_024
 MOST_FAILURES = 1_000
 MOST_DECAYS = 100  # the rate is nothing after that many
-LARGEST_CROP = 2_048  # px; a face as float32 is 50 MB then
-LARGEST_MARGIN = 4.0  # a stored crop has its square in pixels
-LARGEST_EXPAND = 10.0  # a face of a tenth of its crop
+LARGEST_CROP = 4_096  # px; a batch of 64 takes 3 GB as bytes
+LARGEST_MARGIN = 4.0  # crops; a stored one has its square in pixels
 LARGEST_FIELD = 10_000  # of a codec or network: weights are counted in products of two
-LARGEST_SEED = 2**32 - 1  # what NumPy's generators take
+LARGEST_SEED = 2**32 - 1  # every generator takes 32 bits, and none a number below 0
 LONGEST_NAME = 100  # characters; names are folders, 255 at most
 # Columns of what is printed.
 COLUMNS = 80
@@ -116,7 +115,7 @@ class PreprocessParams(Section):
     """The tight box of the landmarks, or the dataset's own."""
     crop: Annotated[int, Field(gt=0, le=LARGEST_CROP)]
     """Side of the network's input, px."""
-    expand: Annotated[float, Field(gt=0, le=LARGEST_EXPAND)]
+    expand: Positive
     """Side of the crop, in longer sides of the box."""
     margin: Annotated[float, Field(ge=1, le=LARGEST_MARGIN)]
     """Side of the stored crop, in crops: room for augmentation."""
@@ -129,6 +128,11 @@ class PreprocessParams(Section):
     def stored(self) -> int:
         """Side of the stored crop, px."""
         return stored_side(self.crop, self.margin)
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> PreprocessParams:
+        check_pixels(self.stored, self.stored, "a stored crop (crop times margin)")
+        return self
 
 
 class TrainParams(Section):
@@ -181,10 +185,10 @@ class PromotionParams(Section):
 
 
 def _made_of(registry: Mapping[str, type], kind: str, fields: object, **more: int) -> Any:
-    """Builds a codec or network, whose numbers are sizes, by its name."""
+    """Builds a codec or network by its name; their whole numbers are sizes (floats may be written as such too)."""
     for name, value in fields.items() if isinstance(fields, Mapping) else ():
-        if isinstance(value, int) and value > LARGEST_FIELD:
-            raise ValueError(f"{kind}.{name}: expected at most {LARGEST_FIELD:,}, got {value}")
+        if type(value) is int and not 1 <= value <= LARGEST_FIELD:
+            raise ValueError(f"{kind}.{name}: expected 1 to {LARGEST_FIELD:,}, got {value}")
     return build(registry, kind, {**fields, **more} if isinstance(fields, Mapping) else fields)
 
 
@@ -234,11 +238,11 @@ class Params(Section):
     def _fit_together(self) -> Params:
         with torch.device("meta"):  # no memory, no time: only whether the parts fit
             LandmarkModel(self.model())
-        reach = self.augment.room
-        if reach > self.preprocess.margin + 1e-9:
+        room = self.augment.room
+        if room > self.preprocess.margin + 1e-9:
             raise ValueError(
-                f"augment reaches {reach:.2f} crops, but preprocess.margin is {self.preprocess.margin}: "
-                f"raise it to {reach:.2f}, or augment less"
+                f"augment reaches {room:.2f} crops, but preprocess.margin is {self.preprocess.margin}: "
+                f"raise it to {room:.2f}, or augment less"
             )
         check_protocol(self.evaluate.protocol, self.dataset.reader, self.dataset.scheme, self.preprocess.box)
         if self.train.fit_temperature and getattr(self.codec, "decoder", None) != "soft_argmax":
@@ -292,28 +296,8 @@ def _sentence(problem: Any) -> str:
         return f"{place}: expected {EXPECTED[kind]}, got {reprlib.repr(problem['input'])}"
     message = problem["msg"].removeprefix("Value error, ")
     # The parts that are chosen by name say which they are.
-    named = place in ("", "codec", "network") or message.startswith(place)
+    named = place in ("", "codec", "network") or (place in ("augment", "loss") and message.startswith(place))
     return message if named else f"{place}: {message}"
-
-
-def meanings(params: Params) -> dict[str, str]:
-    """What each section and key is, by "section" and "section.key"; codec and network as they are chosen."""
-    found: dict[str, str] = {}
-    for name, field in Params.model_fields.items():
-        found[name], part = field.description or "", getattr(params, name)
-        if isinstance(part, Section):
-            said = {key: each.description or "" for key, each in type(part).model_fields.items()}
-        elif is_dataclass(part):
-            said = {"name": (inspect.getdoc(type(part)) or "").partition("\n")[0], **configuration.meanings(type(part))}
-        else:
-            continue
-        found |= {f"{name}.{key}": text for key, text in said.items()}
-    return found
-
-
-def listed(folder: Path) -> list[str]:
-    """The recipes of a folder: path, and the first line of what each says of itself."""
-    return [f"{path}  {' '.join(read_sheet(path).head[:1])}" for path in sorted(folder.glob("*.yaml"))]
 
 
 def main(
@@ -325,7 +309,7 @@ def main(
 ) -> None:
     """Prints the whole file that a recipe stands for, with the meaning of each key and where its value is from."""
     if list_:
-        print("\n".join(listed(ROOT / "recipes")))
+        print(listed(ROOT / "recipes", COLUMNS))
         return
     params, sheet = _load(recipe)
     print(text_of(sheet) if plain else text_of(sheet, meanings(params), COLUMNS), end="")

@@ -18,7 +18,7 @@ environment.set_defaults()  # before anything imports ray, prefect, mlflow or dv
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ["components", "pipelines", "flows", "studies", "heatmark", "recipes"]
-FILES = ["pyproject.toml", "dvc.yaml", "params.yaml", "requirements.lock"]
+FILES = ["pyproject.toml", "dvc.yaml", "requirements.lock"]
 FILES += [".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"]
 
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50)
@@ -68,7 +68,8 @@ class Project:
 
 @pytest.fixture(scope="session")
 def make_project(tmp_path_factory: pytest.TempPathFactory):
-    """Makes copies; each is a git repository with one commit."""
+    """Makes copies, by the demo's params; each is a git repository with one commit."""
+    from pipelines.params import whole_text
 
     def make() -> Project:
         # Short, so that Ray's sockets fit below it.
@@ -78,6 +79,8 @@ def make_project(tmp_path_factory: pytest.TempPathFactory):
         for name in FILES:
             (root / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, root / name)
+        # Not the checkout's, which is whatever was trained there last.
+        (root / "params.yaml").write_text(whole_text(ROOT / "recipes" / "demo.yaml"), encoding="utf-8")
         project = Project(root)
         identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
         for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-qm", "a copy"]):

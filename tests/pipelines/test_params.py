@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import resource
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,18 +15,24 @@ import yaml
 from components.codecs import Subpixel
 from components.metrics import PROTOCOLS
 from components.networks import UNet
-from pipelines.params import Params, load_params
+from pipelines.pages.keys import meanings
+from pipelines.params import Params, load_params, whole_text
 from pipelines.runtime.environment import ROOT
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+# Not the checkout's params.yaml, which is whatever was trained there last.
+DEMO = ROOT / "recipes" / "demo.yaml"
+
+
+VIEWS = "blur, colour, flip, move, occlude, rotate, rotate_deg, scale, shift"
 
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Callable[..., Path]:
-    """Writes the project's params with changes: {"train.lr": 1}; None takes a key away."""
+    """Writes the demo's params with changes: {"train.lr": 1}; None takes a key away."""
 
     def write(changes: dict) -> Path:
-        fields = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        fields = yaml.safe_load(whole_text(DEMO))
         for name, value in changes.items():
             *sections, key = name.split(".")
             section = fields
@@ -40,11 +49,11 @@ def changed(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.mark.parametrize("path", [ROOT / "params.yaml", *RECIPES], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [ROOT / "tests" / "tiny.yaml", *RECIPES], ids=lambda path: path.name)
 def test_the_projects_own_params_load(path: Path) -> None:
     params = load_params(path)
     assert params.model().codec.crop == params.preprocess.crop
-    assert params.augment.reach <= params.preprocess.margin
+    assert params.augment.room <= params.preprocess.margin
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
@@ -53,21 +62,30 @@ def test_a_recipe_is_named_after_its_file(path: Path) -> None:
 
 
 def test_params_come_back_from_what_is_logged_of_them() -> None:
-    params = load_params(ROOT / "params.yaml")
+    params = load_params(DEMO)
     assert params == Params.model_validate(params.model_dump(mode="json"))
 
 
-def test_every_key_says_what_it_is() -> None:
-    def undescribed(section: type, place: str) -> list[str]:
-        found = []
-        for name, field in section.model_fields.items():
-            if hasattr(field.annotation, "model_fields"):
-                found += undescribed(field.annotation, f"{place}{name}.")
-            elif not field.description:
-                found += [place + name]
-        return found
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_every_key_says_what_it_is(path: Path) -> None:
+    params = load_params(path)
+    said = meanings(params)
+    keys = {
+        place
+        for name, section in params.model_dump().items()
+        for place in [name, *(f"{name}.{key}" for key in section if isinstance(section, dict))]
+    }
+    assert set() == {place for place in keys if not said.get(place)}
 
-    assert [] == undescribed(Params, "")
+
+def test_what_is_logged_are_plain_values_of_every_key_with_the_defaults_of_codec_and_network(changed: Callable) -> None:
+    dumped = load_params(changed({"codec": {"name": "hih", "stride": 4, "sigma": 1}})).model_dump()
+    # Of Hih's own docstring; its crop stands under preprocess.
+    expected = {"name": "hih", "stride": 4, "sigma": 1.0, "decimal": 8, "decimal_sigma": 1.0, "bins": "floor"}
+    assert {**expected, "decimal_head": "conv", "decoder": "argmax"} == dumped["codec"]
+    assert {"name": "unet", "width": 48} == dumped["network"]
+    plain = {type(value) for section in dumped.values() if isinstance(section, dict) for value in section.values()}
+    assert {str, int, float, bool, list} == plain
 
 
 def test_codec_and_network_are_made_of_their_fields(changed: Callable) -> None:
@@ -111,7 +129,7 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ({"network.depth": 3}, "network 'unet' has no depth; it has width"),
         (
             {"loss.heatmap": "l2"},
-            "loss.heatmap: unknown heatmap loss 'l2'; known: adaptive_wing, cross_entropy, mse, star",
+            "loss: unknown heatmap loss 'l2'; known: adaptive_wing, cross_entropy, mse, star",
         ),
         (
             {"dataset.reader": "wfl"},
@@ -141,9 +159,35 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ),
         ({"train.batch_size": 33}, "train.batch_size 33 does not divide by 2 workers"),
         ({"train.lr": 0}, "train.lr: Input should be greater than 0"),
-        ({"augment.flip": 1.5}, "augment.flip: Input should be less than or equal to 1"),
+        ({"augment.flip": 1.5}, "augment: flip is 1.5: expected 0 to 1 (it is a share)"),
+        ({"augment.flp": 1.5}, f"augment has no flp; it has {VIEWS}"),
+        ({"augment.flip": None}, "augment lacks flip"),
+        ({"augment": [1]}, "augment: expected its fields, got [1]"),
+        ({"train": 1}, "train: expected keys below it, got 1"),
         ({"preprocess.margin": 0.9}, "preprocess.margin: Input should be greater than or equal to 1"),
-        ({"train.epochs": 2.5}, "train.epochs: Input should be a valid integer, got a number with a fractional part"),
+        ({"train.epochs": 2.5}, "train.epochs: expected a whole number, got 2.5"),
+        ({"train.epochs": 1.0}, "train.epochs: expected a whole number, got 1.0"),
+        ({"train.epochs": True}, "train.epochs: expected a whole number, got True"),
+        ({"train.epochs": "48"}, "train.epochs: expected a whole number, got '48'"),
+        ({"train.epochs": 10**9}, "train.epochs: Input should be less than or equal to 100000"),
+        ({"train.seed": -1}, "train.seed: Input should be greater than or equal to 0"),
+        ({"train.lr": True}, "train.lr: expected a finite number, got True"),
+        ({"train.lr": float("nan")}, "train.lr: expected a finite number, got nan"),
+        ({"train.compile": 1}, "train.compile: expected true or false, got 1"),
+        ({"train.decay_epochs": 3}, "train.decay_epochs: expected a list, got 3"),
+        ({"train.decay_epochs": [3, "5"]}, "train.decay_epochs.1: expected a whole number, got '5'"),
+        ({"dataset.reader": 300}, "dataset.reader: expected a text, got 300"),
+        ({"network.width": "48"}, "network 'unet': width: expected a whole number, got '48'"),
+        ({"network.width": 48.0}, "network 'unet': width: expected a whole number, got 48.0"),
+        ({"codec.name": ["hih"]}, "unknown codec ['hih']; known: hih, rounded, subpixel"),
+        ({"codec.sigma": True}, "codec 'subpixel': sigma: expected a finite number, got True"),
+        ({"codec.crop": 128}, "codec.crop is preprocess.crop; leave it out"),
+        ({"preprocess.crop": "128"}, "preprocess.crop: expected a whole number, got '128'"),
+        (
+            {"preprocess.crop": 4096, "preprocess.margin": 4},
+            "preprocess: a stored crop (crop times margin) of 16384 x 16384 pixels is over the limit of 100,000,000; "
+            "the variable HEATMARK_MAX_PIXELS sets another",
+        ),
         ({"train.precision": "float16"}, "train.precision: Input should be 'float32' or 'bfloat16'"),
         (
             {"train.lr": 0, "train.epochs": 0},
@@ -189,12 +233,17 @@ def test_a_name_that_is_no_plain_word_is_refused(changed: Callable, name: str) -
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: [", "not YAML"), ("", "valid dictionary"), ("- 1", "valid dictionary")]
+    ("text", "message"),
+    [
+        ("a: [", ":2: not YAML: did not find expected node content"),
+        ("", ": expected keys and sections of keys, as in `name: demo`, got nothing"),
+        ("- 1", ": expected keys and sections of keys, as in `name: demo`, got a plain value or a list"),
+    ],
 )
 def test_a_file_that_holds_no_params_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    with pytest.raises(ValueError, match=f"^{re.escape(str(path))}: .*{message}"):
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{path}{message}')}$"):
         load_params(path)
 
 
@@ -204,6 +253,52 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_params_cannot_be_changed() -> None:
-    params = load_params(ROOT / "params.yaml")
+    params = load_params(DEMO)
     with pytest.raises(ValueError, match="frozen"):
         params.train.lr = 1.0  # type: ignore[misc]
+
+
+WRONG = (
+    None,
+    "48",
+    [],
+    {},
+    True,
+    -1,
+    0,
+    1e9,
+    10**9,
+    10**30,
+    float("inf"),
+    float("nan"),
+    "x" * 10_000,
+    [[1]],
+    ["a"],
+    {"a": 1},
+)
+
+
+@pytest.mark.parametrize("name", ["demo", "300w_small_rounded", "hih_t_300w_cpu", "shr_fan_300w"])
+def test_whatever_stands_at_a_key_is_taken_or_refused_in_one_sentence_and_a_moment(name: str, tmp_path: Path) -> None:
+    fields = yaml.safe_load(whole_text(ROOT / "recipes" / f"{name}.yaml"))
+    path, before = tmp_path / "params.yaml", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    places = [(name,) for name in fields] + [(name, key) for name in fields if name != "name" for key in fields[name]]
+    for place in places:
+        for value in WRONG:
+            path.write_text(
+                json.dumps(with_value(fields, place, value)).replace("Infinity", "1e400").replace("NaN", ".nan")
+            )
+            began = time.process_time()
+            try:
+                load_params(path)
+            except ValueError as error:
+                assert str(error).startswith(str(path)), (place, value, error)  # noqa: PT017
+                assert len(str(error).splitlines()) == 1, (place, value, error)  # noqa: PT017
+            assert time.process_time() - began < 5, (place, value)
+    # kB: nothing took memory for what the file only claims.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+def with_value(fields: dict, place: tuple[str, ...], value: object) -> dict:
+    section = {**fields[place[0]], place[1]: value} if len(place) == 2 else value
+    return {**fields, place[0]: section}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+import typer
+from typer.testing import CliRunner
 
 from components import images
 from components.schemes import SCHEMES
-from pipelines.params import Params, load_params
+from pipelines.params import Params, load_params, main, whole_text
 from pipelines.runtime.environment import ROOT
 from pipelines.runtime.tables import to_column
 from pipelines.training.batches import local_batches
@@ -92,10 +95,76 @@ def test_all_of_the_papers_experiments_have_a_recipe() -> None:
 
 @pytest.mark.parametrize("name", sorted(PAPERS))
 def test_what_is_published_is_marked_where_it_is_set(name: str) -> None:
-    text = (ROOT / "recipes" / f"{name}.yaml").read_text()
+    text = whole_text(ROOT / "recipes" / f"{name}.yaml")
     marks = set(re.findall(r"# \[(\w+)\]", text))
     assert marks <= {"code", "figure", "abstract", "note", "recalled", "inferred"}
     lines = {line.split(":")[0].strip(): line for line in text.splitlines() if ":" in line and not line.startswith("#")}
     # What nobody published must not look as if somebody had.
     for key in ("seed", "precision", "clip_norm", "ema_decay", "val_share", "evaluations"):
         assert "[" not in lines[key], lines[key]
+
+
+def test_a_mark_in_the_whole_file_is_explained_in_its_head() -> None:
+    text = whole_text(ROOT / "recipes" / "hih_b_cofw.yaml")
+    head = text[: text.index("name: hih_b_cofw")]
+    assert head.startswith("# HIH_B on COFW: 4 stacked hourglasses, nested decimal heatmaps.\n# After: NME 3.21%")
+    assert set(re.findall(r"# \[(\w+)\]", text)) <= set(re.findall(r"\[(\w+)\]", head))
+    assert "  stacks: 4  # [figure]\n" in text
+    assert "  crop: 256  # [code]\n" in text
+
+
+def test_what_a_recipe_sets_without_a_source_has_none(tmp_path: Path) -> None:
+    (tmp_path / "bases").mkdir()
+    for name in ("hih_t_300w", "bases/hih"):
+        (tmp_path / f"{name}.yaml").write_bytes((ROOT / "recipes" / f"{name}.yaml").read_bytes())
+    (tmp_path / "own.yaml").write_text("base: hih_t_300w\nname: own\ntrain: {lr: 0.001}\n")
+    text = whole_text(tmp_path / "own.yaml")
+    assert "  lr: 0.001\n" in text
+    assert "  epochs: 60  # [code]\n" in text
+
+
+def test_recipes_are_short() -> None:
+    files = list((ROOT / "recipes").rglob("*.yaml"))
+    assert sum(len(path.read_text().splitlines()) for path in files) < 500
+
+
+def test_the_whole_file_is_the_recipe(recipe: Path, tmp_path: Path) -> None:
+    text = whole_text(recipe)
+    (tmp_path / "params.yaml").write_text(text)
+    assert load_params(recipe) == load_params(tmp_path / "params.yaml")
+    assert text == whole_text(tmp_path / "params.yaml")
+
+
+def run_params(*words: str | Path) -> str:
+    app = typer.Typer()
+    app.command()(main)
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert 0 == done.exit_code, done.output
+    return done.output
+
+
+@pytest.mark.parametrize("name", ["hih_b_cofw", "300w_small", "shr_fan_aflw19"])
+def test_what_is_printed_of_a_recipe_fits_80_columns_says_each_key_and_is_the_recipe(name: str, tmp_path: Path) -> None:
+    path = ROOT / "recipes" / f"{name}.yaml"
+    text = run_params(path)
+    assert max(map(len, text.splitlines())) <= 80
+    (tmp_path / "printed.yaml").write_text(text)
+    assert load_params(path) == load_params(tmp_path / "printed.yaml")
+    # A comment line above every section and key.
+    lines = text.splitlines()
+    bare = [
+        line for before, line in pairwise(lines) if re.match(r" *\w+:", line) and not before.lstrip().startswith("#")
+    ]
+    assert [] == bare
+
+
+def test_the_plain_print_is_what_is_written_to_params_yaml() -> None:
+    path = ROOT / "recipes" / "300w_small.yaml"
+    assert whole_text(path) == run_params(path, "--plain")
+
+
+def test_the_list_has_every_recipe_with_what_it_says_of_itself() -> None:
+    text = run_params("--list")
+    names = [line for line in text.splitlines() if not line.startswith(" ")]
+    assert [path.stem for path in RECIPES] == names
+    assert "hih_b_cofw\n    HIH_B on COFW: 4 stacked hourglasses, nested decimal heatmaps\n" in text

@@ -114,7 +114,7 @@ def test_the_siamese_recipe_trains_on_two_nodes(project, two_nodes):
 
 @pytest.fixture(scope="module")
 def params() -> Params:
-    return load_params(ROOT / "params.yaml")
+    return load_params(ROOT / "recipes" / "demo.yaml")
 
 
 def test_eight_gpus_on_two_nodes_are_parameters_alone(params: Params) -> None:

@@ -18,7 +18,7 @@ from pipelines.training.loop import Plan, moving_average
 
 @pytest.fixture(scope="module")
 def params() -> Params:
-    return load_params(ROOT / "params.yaml")
+    return load_params(ROOT / "recipes" / "demo.yaml")
 
 
 def trained(params: Params, **changed) -> Params:
