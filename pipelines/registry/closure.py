@@ -114,10 +114,7 @@ class Closure:
                         self._follow_known(imports, names([node]))
                         self._use_params(attributes(node))
                 elif isinstance(node, ast.AnnAssign) and names([node.target]) <= mentioned:
-                    # A field of one of our own types; that of a section of the params leads nowhere.
-                    self._follow_known(
-                        imports, names([node.annotation]) if isinstance(node.annotation, ast.Name) else ()
-                    )
+                    self._follow_known(imports, names([field_type(node)]))
 
     def _follow_known(self, imports: Mapping[str, Import], used: Iterable[str]) -> None:
         for name in used:
@@ -127,6 +124,14 @@ class Closure:
 
 def is_apart(module: str) -> bool:
     return module not in NOT_APART and any(module == room or module.startswith(f"{room}.") for room in APART)
+
+
+def field_type(field: ast.AnnAssign) -> ast.expr:
+    """The type of a field, without what `Annotated` says beside it: that only checks the value."""
+    of = field.annotation
+    if isinstance(of, ast.Subscript) and names([of.value]) == {"Annotated"} and isinstance(of.slice, ast.Tuple):
+        return of.slice.elts[0]
+    return of
 
 
 def names(nodes: Iterable[ast.AST]) -> set[str]:

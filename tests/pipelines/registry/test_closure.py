@@ -136,6 +136,7 @@ PARAMS = {
         class Params:
             sizes: dict
             base: Base
+            other: Annotated[Base, Check(PI)]
 
             def shape(self):
                 return SHAPES[self.sizes["shape"]](self.edge())
@@ -163,8 +164,9 @@ def test_of_the_params_only_what_their_values_are_made_of_counts(tmp_path: Path)
     assert "yaml" not in closure.others
 
 
-def test_a_field_of_one_of_our_own_types_brings_in_that_type(tmp_path: Path) -> None:
-    files = {**PARAMS, "pipelines/train.py": "from pipelines.params import Params\ndef f(params): return params.base"}
+@pytest.mark.parametrize("field", ["base", "other"])
+def test_a_field_of_one_of_our_own_types_brings_in_that_type_and_not_its_checks(tmp_path: Path, field: str) -> None:
+    files = {**PARAMS, "pipelines/train.py": f"from pipelines.params import Params\ndef f(params): params.{field}"}
     assert {"pipelines.train", "components.shapes.base"} == reached(tmp_path, files).modules
 
 
