@@ -13,6 +13,9 @@ from pathlib import Path
 import ray
 import ray.data
 from ray.data._internal.execution.execution_callback import ExecutionCallback
+from ray.data._internal.execution.operators.task_pool_map_operator import TaskPoolMapOperator
+from ray.data._internal.execution.streaming_executor import StreamingExecutor
+from ray.exceptions import ActorDiedError, OutOfMemoryError, WorkerCrashedError
 
 from pipelines.runtime.environment import ROOT, STATE, ray_address
 
@@ -20,6 +23,11 @@ from pipelines.runtime.environment import ROOT, STATE, ray_address
 LONGEST_RAY_FOLDER = 40
 OBJECT_STORE_BYTES = 1 << 30
 PACE_S = 0.05
+# Of a task whose worker process died, and of an actor: Ray Data's own default is for ever. Twice is enough for a
+# process that somebody killed; what crashes three times will crash again.
+MAX_RETRIES = 2
+# Of a task that Ray itself ended for want of memory: others may soon give some back.
+MAX_MEMORY_RETRIES = 10
 
 
 @contextmanager
@@ -29,9 +37,13 @@ def connected(training_workers: int = 0) -> Iterator[None]:
     Args:
         training_workers: Logical CPUs to have beside the machine's cores. Training workers that held every CPU would
             wait for ever for their data workers.
+
+    Raises:
+        ValueError: A worker process died again and again.
     """
     if ray.is_initialized():
-        yield
+        with _deaths_told():
+            yield
         return
     if ray_address():
         ray.init(address="auto", runtime_env={"working_dir": str(ROOT), "excludes": _NOT_CODE}, log_to_driver=False)
@@ -39,9 +51,21 @@ def connected(training_workers: int = 0) -> Iterator[None]:
         _start(training_workers)
     quiet()
     try:
-        yield
+        with _deaths_told():
+            yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _deaths_told() -> Iterator[None]:
+    try:
+        yield
+    except (WorkerCrashedError, ActorDiedError, OutOfMemoryError) as error:
+        raise ValueError(
+            f"a worker process of Ray died, and so did those that tried again ({MAX_RETRIES} times; {MAX_MEMORY_RETRIES} "
+            "where it ran out of memory): killed, out of memory, or crashed by its input; Ray's logs, above, say more"
+        ) from error
 
 
 _NOT_CODE = ["/data/", "/artifacts/", "/runs/", "/reports/", "/.venv/", "/.state/", "/.git/", "/.dvc/"]
@@ -62,6 +86,7 @@ def _start(training_workers: int) -> None:
             logging_level="WARNING",
             log_to_driver=False,
             _temp_dir=str(folder),
+            _system_config={"task_oom_retries": MAX_MEMORY_RETRIES},
         )
     finally:
         if home is None:
@@ -94,18 +119,30 @@ class Paced(ExecutionCallback):
     and took more of a core than the network did: 300w_small made 105 faces/s on two cores then, and 241 with the pause.
     """
 
-    def on_execution_step(self, executor: object) -> None:
+    def on_execution_step(self, executor: StreamingExecutor) -> None:
         time.sleep(PACE_S)
 
 
+class Bounded(ExecutionCallback):
+    """Bounds the tries of tasks whose worker process dies; those of actors are `MAX_RETRIES` where they are asked for.
+
+    Not `max_retries` at each call: a map that has it and a reading task that has not are not run as one.
+    """
+
+    def before_execution_starts(self, executor: StreamingExecutor) -> None:
+        for operator in executor._topology or ():
+            if isinstance(operator, TaskPoolMapOperator):
+                operator._ray_remote_args["max_retries"] = MAX_RETRIES
+
+
 def quiet() -> None:
-    """Ray Data's settings, of this process: no bars, no footer readers, rows in order."""
+    """Ray Data's settings, of this process: no bars, no footer readers, rows in order, few tries."""
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # it warns that it is quiet
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.use_datasource_v2 = False  # starts 32 footer readers per read
     context.execution_options.preserve_order = True
-    context.custom_execution_callback_classes = [Paced]
+    context.custom_execution_callback_classes = [Paced, Bounded]
     for name in ("ray", "ray.data", "ray.train"):
         logging.getLogger(name).setLevel(logging.WARNING)

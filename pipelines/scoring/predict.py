@@ -5,11 +5,13 @@ Rows keep their order, and batches are cut by row number, so that nothing depend
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import ray.data
+from ray.util.annotations import RayDeprecationWarning
 
 from components.crops import crop_affine, cut
 from components.geometry import apply, compose, invert
@@ -80,15 +82,20 @@ def predict(model: Path, faces: pa.Table, stage: str) -> pa.Table:
     with cluster.connected():
         gpus, cpus = (int(ray.cluster_resources().get(kind, 0)) for kind in ("GPU", "CPU"))
         actors = ray.data.ActorPoolStrategy(size=max(1, min(gpus or cpus, len(blocks))))
-        rows = ray.data.from_arrow(blocks).map_batches(
-            Predictor,
-            fn_constructor_args=(str(model.resolve()),),
-            batch_size=None,
-            batch_format="pyarrow",
-            compute=actors,
-            num_cpus=CPUS_PER_ACTOR,
-            num_gpus=1 if gpus else 0,
-        )
+        with warnings.catch_warnings():
+            # Ray takes the two limits below as "ray_remote_args", of which it warns, and in no other way.
+            warnings.simplefilter("ignore", RayDeprecationWarning)
+            rows = ray.data.from_arrow(blocks).map_batches(
+                Predictor,
+                fn_constructor_args=(str(model.resolve()),),
+                batch_size=None,
+                batch_format="pyarrow",
+                compute=actors,
+                num_cpus=CPUS_PER_ACTOR,
+                num_gpus=1 if gpus else 0,
+                max_restarts=cluster.MAX_RETRIES,
+                max_task_retries=cluster.MAX_RETRIES,
+            )
         for block in rows.iter_batches(batch_size=None, batch_format="pyarrow"):
             progress.advance(len(block))
             done.append(block)
