@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.synchronize import Barrier
 
 
 @contextmanager
@@ -21,13 +23,10 @@ def processes(count: int, begin: Callable[[], None]) -> Iterator[Executor]:
     Raises:
         ValueError: A worker died.
     """
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (begin,))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, context, _begin, (begin, context.Barrier(count)))
     try:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit what is blocked
-        try:
-            pool.submit(os.getpid)  # the first piece of work starts them all
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _start(pool, count)
         yield pool
     except BrokenProcessPool as error:
         raise ValueError("a worker died, perhaps for want of memory: try fewer --workers") from error
@@ -35,9 +34,21 @@ def processes(count: int, begin: Callable[[], None]) -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(begin: Callable[[], None]) -> None:
+def _start(pool: Executor, count: int) -> None:
+    """Starts all processes at once, with Ctrl-C blocked, which they inherit."""
+    resource_tracker.ensure_running()  # started later, by the pool, it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(count):  # a pool starts one for each piece of work, while none is idle
+            pool.submit(os.getpid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(begin: Callable[[], None], barrier: Barrier) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     begin()
+    barrier.wait()  # so none is idle before all have started
 
 
 def _end_with_parent() -> None:
