@@ -1,1 +1,1 @@
-"""Questions about the product: `python -m studies.NAME` answers each on any dataset and recipe. Nothing imports them."""
+"""Questions about the product, each answered by `python -m studies.NAME`. Nothing imports them."""
