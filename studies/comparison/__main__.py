@@ -28,6 +28,7 @@ from studies.inputs.crops import check_crops
 
 Crops = Annotated[Path, typer.Argument(help="Shards that preprocess cut by the base recipe.")]
 Out = Annotated[Path, typer.Argument(help="A folder for each training goes here.")]
+SOME = 'Which, as "subpixel, MSE" (all are in variants.py); may be given several times.'
 Seeds = Annotated[list[int], typer.Option(help="One training with each; may be given several times.", min=0)]
 
 
@@ -35,7 +36,7 @@ def train(
     crops: Crops,
     out: Out,
     base: Annotated[Path, typer.Option(help="The recipe that all variants share.")] = Path("recipes/300w_small.yaml"),
-    variants: Annotated[list[str], typer.Option(help="Which; may be given several times.")] = list(VARIANTS),  # noqa: B006
+    variants: Annotated[list[str], typer.Option(help=SOME, show_default="all")] = list(VARIANTS),  # noqa: B006
     seeds: Seeds = [0, 1],  # noqa: B006
     epochs: Annotated[int, typer.Option(help="Of a variant that trains on one view.", min=1)] = 50,
     at_once: Annotated[int, typer.Option(help="How many train side by side.", min=1)] = 2,

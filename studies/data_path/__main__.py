@@ -36,7 +36,7 @@ from studies.data_path.loaders import Loaders
 from studies.data_path.rates import OURS, ratio, show_rates, show_stages, stage_seconds, take_turns
 from studies.data_path.through_ray import show_ray
 from studies.inputs.crops import train_crops
-from studies.inputs.recipe import with_changes
+from studies.inputs.recipe import Changes, with_changes
 
 
 def main(
@@ -52,7 +52,7 @@ def main(
     if faces < batch:
         raise ValueError(f"{faces} faces are less than a batch of {batch}")
     # One worker, whose batches are whole, and one view, as the plain loader has it.
-    changes = {"train": {"batch_size": batch, "num_workers": 0, "seed": 0}, "loss": {"siamese_weight": 0.0}}
+    changes: Changes = {"train": {"batch_size": batch, "num_workers": 0, "seed": 0}, "loss": {"siamese_weight": 0.0}}
     params = with_changes(load_params(recipe), changes)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -16,7 +16,7 @@ import typer
 
 from pipelines.runtime import command
 from studies.floors.cases import all_cases
-from studies.floors.faces import load_faces
+from studies.floors.faces import USUAL, load_faces
 from studies.floors.figure import write_figure
 from studies.floors.measure import NUM_POSITIONS, Floors, measure_all
 from studies.floors.rows import write_rows
@@ -38,7 +38,7 @@ def main(
     dataset: Annotated[str | None, typer.Option(help="Faces: the reader of --folder.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Faces: a dataset as it was unpacked.")] = None,
     scheme: Annotated[str | None, typer.Option(help="Of the faces; the dataset's usual one, if not given.")] = None,
-    protocol: Annotated[str, typer.Option(help="What the NME of faces is divided by.")] = "inter_ocular",
+    protocol: Annotated[str, typer.Option(help="What the NME of faces is divided by.")] = USUAL,
     expand: Annotated[float, typer.Option(help="Side of a face's crop, in longer sides of its box.")] = 1.2,
     num_faces: Annotated[int, typer.Option(help="How many are measured at most, evenly chosen.")] = 200,
     num_positions: Annotated[int, typer.Option(help="On the map, for each case.", min=1)] = NUM_POSITIONS,

@@ -14,6 +14,9 @@ from components.metrics.errors import check_normaliser
 from components.schemes import SCHEMES, Scheme
 from pipelines.runtime.tables import from_column, read_table
 
+# What is meant where a title says no other protocol.
+USUAL = "inter_ocular"
+
 
 class Faces(NamedTuple):
     """Where landmarks really are.
@@ -28,7 +31,7 @@ class Faces(NamedTuple):
     landmarks: np.ndarray
     scheme: Scheme
     expand: float
-    protocol: str = "inter_ocular"
+    protocol: str = USUAL
 
     @property
     def normaliser(self) -> np.ndarray:
@@ -38,7 +41,8 @@ class Faces(NamedTuple):
     @property
     def about(self) -> str:
         """For the titles of what is measured on them."""
-        return f"{len(self.landmarks)} faces, {self.scheme.name}, crops of {self.expand:g} longer sides"
+        faces = f"{len(self.landmarks)} faces, {self.scheme.name}, crops of {self.expand:g} longer sides"
+        return faces if self.protocol == USUAL else f"{faces}, {self.protocol}"
 
 
 def load_faces(

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pipelines.params import load_params
+from studies.data_path.__main__ import main
 from studies.data_path.loaders import Loaders
 from studies.data_path.plain import PlainFaces
 from studies.inputs.crops import train_crops
@@ -38,12 +39,19 @@ def test_it_takes_any_recipe_and_its_crops_and_fails_below_its_goal(small):
     assert re.fullmatch(r"data_path: [\d.]+ times the plain loader; the goal is 1000\n", done.stderr)
 
 
-def test_wrong_input_ends_in_one_line(small):
-    done = small.run(*WORDS, "--recipe", "recipes/hih_t_cofw.yaml", check=False)
-    assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
-    assert done.stderr.startswith(
-        "data_path: no faces are drawn in scheme 'cofw29' of recipe 'hih_t_cofw' (ibug68, wflw98"
-    )
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"batch": 3}, "2 faces are less than a batch of 3"),
+        ({"recipe": Path("away.yaml")}, "away.yaml: No such file"),
+        ({"recipe": ROOT / "recipes/hih_t_cofw.yaml"}, "no faces are drawn in scheme 'cofw29' of recipe 'hih_t_cofw'"),
+        ({"crops": Path("away")}, "away has no train shards, as preprocess writes them"),
+    ],
+)
+def test_wrong_input_is_refused_before_any_work(words: dict, sentence: str) -> None:
+    given = {"recipe": ROOT / "recipes/hih_b_wflw.yaml", "crops": None, "faces": 2, "repeats": 1, "batch": 2}
+    with pytest.raises(ValueError, match=sentence):
+        main(**{**given, **words}, goal=0, ray=False)
 
 
 @pytest.mark.parametrize("codec", [HIH, {"name": "rounded", "stride": 4, "sigma": 1.5}])

@@ -255,7 +255,7 @@ def test_the_command_measures_two_faces_of_a_dataset_and_writes_its_files(tmp_pa
         "20",
     ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
-    assert "floors: of 2 faces: 2 faces, wflw98, crops of 1.2 longer sides" in done.stdout
+    assert "floors: of 2 faces: 2 faces, wflw98, crops of 1.2 longer sides, box_size" in done.stdout
     assert ["floors.csv", "floors.md", "floors.png"] == sorted(path.name for path in (tmp_path / "out").iterdir())
     with (tmp_path / "out" / "floors.csv").open(newline="") as file:
         assert len(all_cases()) == len([row for row in csv.DictReader(file) if row["nme_percent"]])

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
+
+from studies.siamese import main
+
+TINY = Path(__file__).parents[1] / "tiny.yaml"
 
 WORDS = ("python", "-m", "studies.siamese", "--recipe", "recipes/small.yaml", "--faces", "2", "--rounds", "1")
 
@@ -17,7 +24,6 @@ def test_it_says_what_each_way_costs_on_the_recipes_own_crops(small):
     assert "1.00" == costs[0][2]
 
 
-def test_wrong_input_ends_in_one_line(small):
-    done = small.run(*WORDS, "--heatmap", "nope", check=False)
-    assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
-    assert done.stderr.startswith("siamese: recipe 'tiny', changed for this study: ")
+def test_wrong_input_is_refused_before_any_work():
+    with pytest.raises(ValueError, match=r"recipe 'tiny', changed for this study: .*unknown heatmap loss 'nope'"):
+        main(TINY, crops=None, heatmap="nope", faces=1, rounds=1)
