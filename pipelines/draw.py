@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -61,12 +62,13 @@ def _encoded(image: np.ndarray, suffix: str, quality: int) -> bytes:
     return data.tobytes()
 
 
-def _one_thread() -> None:
+def _work_quietly() -> None:
     cv2.setNumThreads(1)  # the workers share the cores, so OpenCV must not
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches all; the one that waits for them ends them
 
 
 def _drawn(num_faces: int, seed: int, size: int, workers: int, folder: Path) -> Iterator[dict[str, str]]:
-    with multiprocessing.get_context("spawn").Pool(workers, _one_thread) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, _work_quietly) as pool:
         yield from pool.imap(partial(draw_one, seed=seed, size=size, folder=folder), range(num_faces), chunksize=4)
 
 
