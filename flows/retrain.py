@@ -69,17 +69,23 @@ def check(recipe: str | None, data: str | None) -> Params:
 @task(cache_policy=NO_CACHE)
 def use_recipe(recipe: str | None, params: Params) -> None:
     """Makes a recipe, resolved to a whole file, the current params; without one, or with the same, they stay."""
+    for line in write_params(recipe, params):
+        say(line)
+
+
+def write_params(recipe: str | None, params: Params) -> list[str]:
+    """Does it; returns what there is to say of it."""
     from pipelines.params import whole_text
 
     text = whole_text(recipe) if recipe else None
     if text is None or (PARAMS.exists() and PARAMS.read_text(encoding="utf-8") == text):
-        say(f"recipe: params.yaml is {params.name}")
-        return
+        return [f"recipe: params.yaml is {params.name}"]
     with whole_file(PARAMS) as partial:
         partial.write_text(text, encoding="utf-8")
-    say(f"recipe: {recipe} is now params.yaml")
+    said = [f"recipe: {recipe} is now params.yaml"]
     if subprocess.run(["git", "diff", "--quiet", "HEAD", "--", PARAMS], cwd=ROOT, capture_output=True).returncode == 1:
-        say("recipe: params.yaml differs from the committed one now; `git checkout params.yaml` brings that back")
+        said += ["recipe: params.yaml differs from the committed one now; `git checkout params.yaml` brings that back"]
+    return said
 
 
 @task(cache_policy=NO_CACHE)

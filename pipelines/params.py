@@ -9,7 +9,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -206,6 +206,13 @@ def _named(registry: Mapping[str, type], thing: Any) -> dict[str, Any]:
     return {"name": name, **{key: value for key, value in asdict(thing).items() if key != "crop"}}
 
 
+@lru_cache(maxsize=32)
+def _check_parts(config: ModelConfig) -> None:
+    """Whether the parts fit, found out by building them without memory; once for params that differ elsewhere."""
+    with torch.device("meta"):
+        LandmarkModel(config)
+
+
 class Params(Section):
     """A whole `params.yaml`."""
 
@@ -236,8 +243,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Params:
-        with torch.device("meta"):  # no memory, no time: only whether the parts fit
-            LandmarkModel(self.model())
+        _check_parts(self.model())
         room = self.augment.room
         if room > self.preprocess.margin + 1e-9:
             raise ValueError(

@@ -278,7 +278,7 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize("name", ["demo", "300w_small_rounded", "hih_t_300w_cpu", "shr_fan_300w"])
+@pytest.mark.parametrize("name", ["demo", "300w_small_rounded", "hih_t_300w_cpu"])
 def test_whatever_stands_at_a_key_is_taken_or_refused_in_one_sentence_and_a_moment(name: str, tmp_path: Path) -> None:
     fields = yaml.safe_load(whole_text(ROOT / "recipes" / f"{name}.yaml"))
     path, before = tmp_path / "params.yaml", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

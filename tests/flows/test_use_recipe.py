@@ -1,0 +1,39 @@
+"""What becomes of params.yaml when a recipe is used."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.params import whole_text
+from pipelines.runtime.environment import ROOT
+
+SCRIPT = """
+import sys
+from flows.retrain import PARAMS, write_params
+from pipelines.params import load_params
+for recipe in sys.argv[1:]:
+    before = PARAMS.stat().st_mtime_ns
+    print(*write_params(recipe, load_params(recipe)), PARAMS.stat().st_mtime_ns != before, sep=" | ")
+"""
+SMALL, DEMO = "recipes/300w_small.yaml", "recipes/demo.yaml"
+CHANGED = "recipe: params.yaml differs from the committed one now; `git checkout params.yaml` brings that back"
+
+
+@pytest.fixture(scope="module")
+def project(make_project):
+    return make_project()
+
+
+def test_a_recipe_is_written_whole_once_and_a_change_against_git_is_said_with_the_way_back(project):
+    # The copy was committed with the demo's params.
+    said = project.run("python", "-c", SCRIPT, DEMO, SMALL, SMALL, DEMO, SMALL).stdout.splitlines()
+    assert [
+        "recipe: params.yaml is demo | False",
+        f"recipe: {SMALL} is now params.yaml | {CHANGED} | True",
+        "recipe: params.yaml is 300w_small | False",
+        f"recipe: {DEMO} is now params.yaml | True",
+        f"recipe: {SMALL} is now params.yaml | {CHANGED} | True",
+    ] == said
+    assert whole_text(ROOT / SMALL) == (project.root / "params.yaml").read_text()
+    project.run("git", "checkout", "params.yaml")
+    assert whole_text(ROOT / DEMO) == (project.root / "params.yaml").read_text()
