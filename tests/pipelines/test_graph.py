@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipelines.params import whole_text
-from pipelines.registry.dependencies import STAGES
+from pipelines.params import load_params, whole_text
+from pipelines.registry.closure import Closure
+from pipelines.registry.dependencies import STAGES, chosen_parts
 from pipelines.registry.lineage import DECISIVE
+from pipelines.registry.sources import Sources
 
 ROOT = Path(__file__).parents[2]
 GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -32,6 +35,28 @@ def test_a_stage_depends_on_its_own_computed_file_and_on_data_and_names_no_code(
 
 def test_the_params_that_make_dvc_train_again_are_those_that_the_training_key_hashes():
     assert {"name", *DECISIVE} == set(GRAPH["train"]["params"])
+
+
+def params_read_by(stage):
+    """Dotted names of the params that the modules of a stage read, as `params.train.lr`; not those behind a method."""
+    params = load_params(ROOT / "tests/tiny.yaml")
+    sources = Sources(ROOT)
+    closure = Closure(sources, chosen_parts(params))
+    closure.enter(f"pipelines.{stage}")
+    nodes = (node for module in closure.modules for node in ast.walk(sources.tree(module)))
+    texts = {ast.unparse(node).removeprefix("self.") for node in nodes if isinstance(node, ast.Attribute)}
+    read = {text.removeprefix("params.") for text in texts if text.startswith("params.")}
+    fields = {name for name in read if name.partition(".")[0] in type(params).model_fields}
+    return {name for name in fields if not any(other.startswith(f"{name}.") for other in fields)}
+
+
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_all_params_that_a_stage_reads_make_dvc_run_it_again(stage):
+    tracked = GRAPH[stage]["params"]
+    in_paths = str(GRAPH[stage]["deps"]) + GRAPH[stage]["cmd"]
+    for name in params_read_by(stage):
+        under = any(name == one or name.startswith(f"{one}.") for one in tracked)
+        assert under or f"${{{name}}}" in in_paths, name
 
 
 def test_the_committed_params_are_the_demo_recipes():
