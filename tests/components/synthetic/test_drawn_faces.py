@@ -39,9 +39,9 @@ def test_another_process_gives_the_same_bytes() -> None:
         "import hashlib; from components.synthetic import draw_face; "
         "f = draw_face(3, 4, 160); print(hashlib.sha256(f.image.tobytes() + f.landmarks['wflw98'].tobytes()).hexdigest())"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     face = draw_face(3, 4, 160)
-    assert hashlib.sha256(face.image.tobytes() + face.landmarks["wflw98"].tobytes()).hexdigest() == told
+    assert hashlib.sha256(face.image.tobytes() + face.landmarks["wflw98"].tobytes()).hexdigest() == elsewhere
 
 
 def test_another_index_or_seed_gives_another_picture() -> None:
