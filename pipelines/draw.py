@@ -10,9 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -28,7 +26,7 @@ from components.synthetic import DrawnFace, contact_sheet, draw_face
 from pipelines.runtime.command import run
 from pipelines.runtime.environment import STATE
 from pipelines.runtime.outputs import alone, whole_file, whole_folder
-from pipelines.runtime.processes import processes
+from pipelines.runtime.processes import in_order, processes
 from pipelines.runtime.progress import Progress
 
 SCHEME_NAMES = ("ibug68", "wflw98")
@@ -105,7 +103,7 @@ def draw_folder(folder: Path, num_faces: int, seed: int, size: int = 320, worker
             with whole_folder(folder) as unfinished, processes(min(workers, num_faces), _one_thread) as pool:
                 (unfinished / "images").mkdir()
                 draw = partial(draw_one, seed=seed, size=size, folder=unfinished)
-                _write(unfinished, num_faces, _faces(pool, draw, num_faces, 4 * workers))
+                _write(unfinished, num_faces, in_order(pool, draw, range(num_faces), 4 * workers))
                 (unfinished / RECIPE).write_text(json.dumps(recipe) + "\n", encoding="utf-8")
     except OSError as error:
         raise ValueError(f"cannot write {folder}: {error.strerror}") from error
@@ -154,24 +152,10 @@ def _stands(folder: Path, recipe: dict[str, int | str]) -> bool:
     except ValueError as error:
         raise ValueError(f"{folder / RECIPE}: not JSON: {error}; remove the folder to draw it again") from error
     ours = {RECIPE, BOXES, "images", *(f"{name}.jsonl" for name in SCHEME_NAMES)}
-    others = sorted({path.name for path in folder.iterdir()} - ours)
+    others = sorted({path.name for path in folder.iterdir() if not path.name.startswith(".")} - ours)
     if others and not same:
         raise ValueError(f"{folder} would be drawn again, but holds {others[0]!r}, which was not drawn: move it away")
     return same
-
-
-def _faces(pool: Executor, draw: partial[dict[str, str]], num_faces: int, ahead: int) -> Iterator[dict[str, str]]:
-    """The faces in order; so many are asked for ahead, and no more, since a million waiting ones take memory.
-
-    Not `pool.map`: when a worker dies it cancels what the pool is about to fail, and Python 3.11's pool breaks on that.
-    """
-    waiting: deque[Future[dict[str, str]]] = deque()
-    for index in range(num_faces):
-        waiting.append(pool.submit(draw, index))
-        if len(waiting) == ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _write(folder: Path, num_faces: int, faces: Iterator[dict[str, str]]) -> None:

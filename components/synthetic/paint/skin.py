@@ -21,7 +21,6 @@ _FRONT = smoothstep(TEXEL_FRONT, 0.0, 0.3).astype(np.float32)
 # Height on the chart above which no beard grows, at distance x from the middle, cm.
 _BEARD_EDGE = spline([(0.0, 5.75), (2.2, 6.0), (2.9, 6.9), (4.2, 6.4), (5.5, 4.2), (6.4, 1.5), (8.0, 0.0)])
 
-
 _STUBBLE = 0.45  # beards below that are stubble
 _BLUSH = (0.12, -0.85, -0.65)  # how much of each channel redness adds
 _FRECKLE = (0.25, 0.42, 0.5)  # how much of each channel a freckle takes
@@ -41,7 +40,7 @@ def _spot(x: float, y: float, wide: float, high: float) -> np.ndarray:
 def _masks() -> dict[str, np.ndarray]:
     """Where on the chart skin differs, (h, w) each, 0..1; places and widths in cm."""
     beard = smoothstep(TEXEL_Y - _BEARD_EDGE(_SIDE_X), -0.35, 0.55) * smoothstep(TEXEL_FRONT, -0.35, 0.1)
-    soul = _spot(0.0, 8.9, 0.9, 0.25)
+    under_lip = _spot(0.0, 8.9, 0.9, 0.25)
     return {
         "blush": 0.9 * _spot(4.2, 3.4, 1.5, 1.2) + 0.5 * _spot(0.0, 4.3, 0.9, 0.8) + 0.3 * _spot(0.0, 10.4, 1.2, 0.9),
         "rings": _spot(EYE_X - 0.2, 0.85, 1.3, 0.55) + 0.8 * _spot(EYE_X - 0.9, -0.3, 1.0, 0.8),
@@ -52,7 +51,7 @@ def _masks() -> dict[str, np.ndarray]:
         "forehead": sum(_crease([(0.0, y), (2.5, y - 0.25), (4.5, y + 0.2)], 0.09) for y in (-4.2, -5.1, -5.9)),
         "crow": sum(_crease([(4.9, 0.0), (6.0, y)], 0.07) for y in (-0.7, 0.1, 0.9)),
         "glabella": _crease([(0.55, -2.6), (0.5, -1.5)], 0.09),
-        "beard": (beard * (1.0 - 0.5 * soul)).astype(np.float32),
+        "beard": (beard * (1.0 - 0.5 * under_lip)).astype(np.float32),
         # Light hardly reaches the floor of the jaw.
         "throat": (1.0 - 0.6 * smoothstep(TEXEL_FRONT, 0.02, -0.25) * smoothstep(TEXEL_Y, 3.0, 7.0)).astype(np.float32),
     }

@@ -47,7 +47,7 @@ def lids(along: np.ndarray, opening: float) -> tuple[np.ndarray, np.ndarray]:
     fall = 0.40 * np.clip(1.0 - opening, 0.0, 1.0)  # a closing lower lid hardly moves, the upper one comes down
     below = _LOWER_LID - fall * 0.35
     above = _UPPER_LID * opening
-    if opening < 1.0:  # shut lids meet 0.03 cm above the lower one
+    if opening < 1.0:  # shut lids leave 0.03 cm
         above = above - (below - 0.03) * (1.0 - opening)
     return corners - above * upper, corners + below * lower
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from pipelines.runtime.processes import processes
+from pipelines.runtime.processes import in_order, processes
 
 
 def test_ctrl_c_is_held_off_every_worker_and_not_off_us() -> None:
@@ -36,3 +36,18 @@ def test_a_dead_worker_is_a_sentence() -> None:
 def test_a_worker_s_own_error_is_the_caller_s() -> None:
     with pytest.raises(FileNotFoundError), processes(1, os.getpid) as pool:
         pool.submit(os.stat, "nowhere").result()
+
+
+def test_results_come_in_the_order_of_the_items_and_few_are_asked_for_ahead() -> None:
+    taken = []
+
+    def items():
+        for number in range(7):
+            taken.append(number)
+            yield -number
+
+    with processes(2, os.getpid) as pool:
+        results = in_order(pool, abs, items(), ahead=3)
+        assert 0 == next(results)
+        assert [0, 1, 2] == taken
+        assert [1, 2, 3, 4, 5, 6] == list(results)
