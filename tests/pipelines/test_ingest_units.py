@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.datasets import DATASETS
+from components.datasets import DATASETS, Record
 from components.images import encode_jpeg
 from components.samples import Annotation, Box
 from components.schemes import IBUG68
@@ -19,10 +20,12 @@ from pipelines.ingest import (
     annotation_schema,
     assign_splits,
     check,
+    check_sizes,
     compare,
     counted,
     examine,
     inside_picture,
+    representable,
     split_rows,
     told,
 )
@@ -125,6 +128,53 @@ def test_a_face_mostly_outside_its_picture_is_refused(params: Params) -> None:
     check(face(SQUARE), np.array([True, True, False, False]), params)
     with pytest.raises(ValueError, match=r"^f: only 1 of 4 landmarks are inside the picture$"):
         check(face(SQUARE), np.array([True, False, False, False]), params)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("used", [True, False])
+def test_a_box_that_is_not_finite_is_refused_used_or_not(params: Params, bad: float, used: bool) -> None:
+    with pytest.raises(ValueError, match=r"^f: an edge of its box is NaN or infinite$"):
+        check(face(SQUARE, Box(1, 1, bad, 9)), ALL, own_boxes(params) if used else params)
+
+
+def moved(*landmark: float) -> Annotation:
+    """A face of 10 by 10 px, with one more landmark."""
+    return face([*SQUARE, landmark])
+
+
+@pytest.mark.parametrize("far", [(-30.5, 5), (59.5, 5), (5, -30.5), (5, 49.5), (np.nan, np.nan)])
+def test_a_landmark_may_lie_outside_its_picture_by_the_longer_side(far: tuple) -> None:
+    # By hand: edges of a picture of 30 by 20 px are at -0.5, 29.5 and 19.5; 30 px more.
+    check_sizes(moved(*far), 30, 20)
+
+
+@pytest.mark.parametrize("far", [(-30.6, 5), (59.6, 5), (5, -30.6), (5, 49.6), (5, 1e30)])
+def test_a_landmark_farther_out_is_refused(far: tuple) -> None:
+    message = r"^f: a landmark lies .* px outside its picture of 30 x 20; at most 1 of its longer sides pass$"
+    with pytest.raises(ValueError, match=message):
+        check_sizes(moved(*far), 30, 20)
+
+
+def test_a_box_may_be_as_long_as_four_pictures_and_as_short_as_four_px() -> None:
+    for box in (Box(0, 0, 120, 3), Box(0, 0, 4, 1), Box(-60, 0, 60, 120)):
+        check_sizes(face(SQUARE, box), 30, 20)
+    check_sizes(face([[0, 0], [4, 1]]), 30, 20)
+
+
+@pytest.mark.parametrize("box", [Box(0, 0, 120.1, 9), Box(0, -1e30, 9, 1e30)])
+def test_a_longer_box_is_refused(box: Box) -> None:
+    message = r"^f: the annotated box is .* px long in a picture of 30 x 20; at most 4 of its longer sides pass$"
+    with pytest.raises(ValueError, match=message):
+        check_sizes(face(SQUARE, box), 30, 20)
+
+
+def test_a_shorter_box_or_face_is_refused() -> None:
+    for annotation, what in (
+        (face(SQUARE, Box(0, 0, 3.5, 3.5)), "annotated box is 3.5"),
+        (face([[0, 0], [3.5, 3]]), "box of its landmarks is 3.5"),
+    ):
+        with pytest.raises(ValueError, match=f"^f: the {re.escape(what)} px long; at least 4 px are needed$"):
+            check_sizes(annotation, 30, 20)
 
 
 @given(SUBJECTS)
@@ -341,6 +391,39 @@ def test_the_protocol_decides_nothing_about_a_row(tmp_path: Path, params: Params
     other = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"protocol": "box_size"})})
     one, two = (examine(records, str(tmp_path), chosen).to_pylist() for chosen in (params, other))
     assert repr(one) == repr(two)  # NaN is not equal to itself
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(36, "File name too long", "/a/secret/path"), "x.pts: File name too long (OSError)"),
+        (
+            RecursionError("maximum recursion depth exceeded"),
+            "x.pts: maximum recursion depth exceeded (RecursionError)",
+        ),
+        (MemoryError("no memory"), "x.pts: no memory (MemoryError)"),
+        (ValueError("x.pts: \x1b[31m\n" + "z" * 9000), r"x.pts: \x1b[31m\n" + "z" * 383),
+    ],
+)
+def test_any_exception_rejects_its_record_alone(
+    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    def parse(folder: Path, scheme: object, record: Record) -> Annotation:
+        raise error
+
+    monkeypatch.setitem(DATASETS, "300w", replace(DATASETS["300w"], parse=parse))
+    records = pa.Table.from_pylist([Record("x", "x.pts", split="test")._asdict()])
+    (row,) = examine(records, str(tmp_path), params).to_pylist()
+    assert ("x", "x.pts", "test", reason) == (row["face"], row["image"], row["split"], row["reason"])
+
+
+def test_a_record_whose_name_is_not_utf_8_is_rejected_under_a_name_that_can_be_stored(
+    tmp_path: Path, params: Params
+) -> None:
+    record = representable(Record("afw/\udcff_1", "afw/\udcff_1.pts", split="train"))
+    (row,) = examine(pa.Table.from_pylist([record._asdict()]), str(tmp_path), params).to_pylist()
+    assert r"afw/\udcff_1" == row["face"]
+    assert r"afw/\udcff_1.pts: a name that is not UTF-8: rename the file" == row["reason"]
 
 
 def test_faces_are_counted_by_the_readers_own_splits_and_subsets_without_those_refused() -> None:
