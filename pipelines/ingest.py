@@ -40,7 +40,7 @@ MAX_OUTSIDE = 1.0  # how far a landmark may lie outside its picture, in longer s
 MAX_BOX = 4.0  # longest side of a box, in longer sides of its picture
 # Crops are made from the longer side. On 4 px a whole face has fewer cells than landmarks: there is nothing to see.
 MIN_BOX = 4.0  # shortest longer side of a box, px
-MAX_REASON = 400  # characters: a name may be a file's whole content
+MAX_TEXT = 400  # characters of a rejected name or reason
 REJECTED_SCHEMA = pa.schema([("face", pa.string()), ("image", pa.string()), ("reason", pa.string())])
 
 
@@ -79,8 +79,14 @@ def _examine(record: Record, folder: Path, scheme: Scheme, params: Params, schem
     except Exception as error:  # a name that is too long, a text that no column takes, JSON that is nested too deep
         reason = str(error) if type(error) is ValueError else f"{record.where}: {_of_python(error)}"
     texts = {"face": record.face, "image": known["image"], "reason": reason}
-    row = {name: printable(text)[:MAX_REASON] for name, text in texts.items()}
+    row = {name: shortened(printable(text)) for name, text in texts.items()}
     return pa.Table.from_pylist([{**row, "split": known["split"]}], schema)
+
+
+def shortened(text: str) -> str:
+    """The text, or its two ends: a reason begins with a name, which may be a whole file's content, and ends with what is wrong."""
+    half = MAX_TEXT // 2
+    return text if len(text) <= MAX_TEXT else f"{text[:half]} ... {text[-half:]}"
 
 
 def _of_python(error: Exception) -> str:
