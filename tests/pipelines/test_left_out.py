@@ -23,6 +23,7 @@ from pipelines.params import Params, load_params
 from pipelines.preprocess import write_shard
 from pipelines.runtime.tables import face_fields
 from pipelines.scoring.measure import counted
+from pipelines.scoring.predict import Predictor
 from pipelines.training import loop
 from pipelines.training.temperature import fit_temperature
 
@@ -73,8 +74,14 @@ def stored(tmp_path: Path, params: Params, model: LandmarkModel, without_corner:
     return tmp_path / "model", tmp_path / "crops"
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predictions by one of the pool's actors, without the pool: how many there are decides no result."""
+    monkeypatch.setattr("pipelines.evaluate.predict", lambda model, faces, stage: Predictor(str(model))(faces))
+
+
 def test_a_face_without_an_eye_corner_is_left_out_of_the_evaluation_which_says_so(
-    tmp_path: Path, params: Params, model: LandmarkModel, local_ray: None, capsys: pytest.CaptureFixture
+    tmp_path: Path, params: Params, model: LandmarkModel, in_this_process: None, capsys: pytest.CaptureFixture
 ) -> None:
     evaluate(*stored(tmp_path, params, model, {2}), params, tmp_path / "out")
     assert "on 5 test faces (1 without inter_ocular left out): " in capsys.readouterr().out
@@ -90,7 +97,7 @@ def test_a_face_without_an_eye_corner_is_left_out_of_the_evaluation_which_says_s
 
 
 def test_where_all_can_be_measured_nothing_is_said(
-    tmp_path: Path, params: Params, model: LandmarkModel, local_ray: None, capsys: pytest.CaptureFixture
+    tmp_path: Path, params: Params, model: LandmarkModel, in_this_process: None, capsys: pytest.CaptureFixture
 ) -> None:
     evaluate(*stored(tmp_path, params, model, set()), params, tmp_path / "out")
     assert "on 6 test faces: " in capsys.readouterr().out
@@ -102,7 +109,7 @@ NONE = "protocol 'inter_ocular' divides by inter_ocular, which none of {} {} fac
 
 
 def test_an_evaluation_of_no_face_at_all_is_refused_with_the_way_out(
-    tmp_path: Path, params: Params, model: LandmarkModel, local_ray: None
+    tmp_path: Path, params: Params, model: LandmarkModel, in_this_process: None
 ) -> None:
     with pytest.raises(ValueError, match=f"^{NONE.format(6, 'test')}$"):
         evaluate(*stored(tmp_path, params, model, set(range(6))), params, tmp_path / "out")
