@@ -23,7 +23,7 @@ from pipelines.params import Params, load_params
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
 from pipelines.runtime.tables import from_column, noted, read_shards, write_csv, write_table
-from pipelines.scoring.measure import measure
+from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.predict import predict
 
 CED_POINTS = 200
@@ -63,10 +63,10 @@ def measured_faces(errors: pa.Table, protocol: Protocol) -> pa.Table:
             f"protocol {protocol.name!r} measures the subsets {', '.join(protocol.subsets)}, and none of the "
             f"{len(errors)} test faces is in one; inter_ocular measures all faces"
         )
-    measured = covered & np.isfinite(errors.column("nme").to_numpy())
-    if not measured.any():
+    rows = counted(errors, protocol)
+    if not rows.any():
         raise protocol.none_measurable(int(covered.sum()), "test")
-    return errors.filter(pa.array(measured))
+    return errors.filter(pa.array(rows))
 
 
 def audited(errors: pa.Table, scheme: Scheme, protocol: Protocol) -> tuple[dict, tuple[np.ndarray, np.ndarray]]:

@@ -19,7 +19,7 @@ from pipelines.params import Params
 from pipelines.registry import tracking
 from pipelines.registry.register import Registered
 from pipelines.runtime.tables import read_shards, read_table
-from pipelines.scoring.measure import measure
+from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.predict import predict
 
 
@@ -93,11 +93,10 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
         decision: Decision = Promote(registry.tags(champion).get("reason", "is the champion"))
     else:
         table = read_table(errors)
-        nme = table.column("nme").to_numpy().astype(np.float64)
-        # Which faces can be measured is a matter of the truth: the same for both.
-        measured = PROTOCOLS[params.evaluate.protocol].covers(table.column("subsets").to_pylist()) & np.isfinite(nme)
-        theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[measured]
-        ours = nme[measured]
+        # Which faces count is a matter of the truth: the same for both.
+        rows = counted(table, PROTOCOLS[params.evaluate.protocol])
+        theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[rows]
+        ours = table.column("nme").to_numpy().astype(np.float64)[rows]
         decision = decide(theirs, ours, params.promotion.confidence)
     apply(decision, registry, registered.version)
     return decision

@@ -29,3 +29,8 @@ def measure(predictions: pa.Table, scheme: Scheme, protocol: Protocol) -> pa.Tab
     table = predictions.append_column("nme", pa.array(nme, pa.float32()))
     table = table.append_column("normaliser", pa.array(normaliser, pa.float32()))
     return table.append_column("errors", to_column(errors, pa.list_(pa.float32(), scheme.num_landmarks)))
+
+
+def counted(errors: pa.Table, protocol: Protocol) -> np.ndarray:
+    """Which rows of `measure` count (N,): those of faces in the protocol's subsets that it can measure."""
+    return protocol.covers(errors.column("subsets").to_pylist()) & np.isfinite(errors.column("nme").to_numpy())

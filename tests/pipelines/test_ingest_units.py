@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.datasets import DATASETS
+from components.datasets import DATASETS, Record
 from components.images import encode_jpeg
 from components.samples import Annotation, Box
 from components.schemes import IBUG68
@@ -22,7 +23,7 @@ from pipelines.ingest import (
     compare,
     counted,
     examine,
-    inside_picture,
+    representable,
     split_rows,
     told,
 )
@@ -49,12 +50,6 @@ def face(landmarks: list, box: Box | None = None, hidden: tuple[int, ...] = ()) 
 
 SQUARE = [[0, 0], [10, 0], [0, 10], [10, 10]]
 ALL = np.ones(4, bool)
-
-
-def test_a_picture_reaches_half_a_pixel_beyond_its_outer_centres() -> None:
-    # By hand: 20 px wide is -0.5 to 19.5, 10 px high is -0.5 to 9.5.
-    landmarks = np.array([[-0.5, -0.5], [19.4, 9.4], [-0.6, 5], [19.5, 5], [5, 9.5], [np.nan, 5]])
-    assert [True, True, False, False, False, False] == inside_picture(landmarks, width=20, height=10).tolist()
 
 
 def test_a_good_face_passes(params: Params) -> None:
@@ -125,6 +120,13 @@ def test_a_face_mostly_outside_its_picture_is_refused(params: Params) -> None:
     check(face(SQUARE), np.array([True, True, False, False]), params)
     with pytest.raises(ValueError, match=r"^f: only 1 of 4 landmarks are inside the picture$"):
         check(face(SQUARE), np.array([True, False, False, False]), params)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("used", [True, False])
+def test_a_box_that_is_not_finite_is_refused_used_or_not(params: Params, bad: float, used: bool) -> None:
+    with pytest.raises(ValueError, match=r"^f: an edge of its box is NaN or infinite$"):
+        check(face(SQUARE, Box(1, 1, bad, 9)), ALL, own_boxes(params) if used else params)
 
 
 @given(SUBJECTS)
@@ -341,6 +343,39 @@ def test_the_protocol_decides_nothing_about_a_row(tmp_path: Path, params: Params
     other = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"protocol": "box_size"})})
     one, two = (examine(records, str(tmp_path), chosen).to_pylist() for chosen in (params, other))
     assert repr(one) == repr(two)  # NaN is not equal to itself
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(36, "File name too long", "/a/secret/path"), "x.pts: File name too long (OSError)"),
+        (
+            RecursionError("maximum recursion depth exceeded"),
+            "x.pts: maximum recursion depth exceeded (RecursionError)",
+        ),
+        (MemoryError("no memory"), "x.pts: no memory (MemoryError)"),
+        (ValueError("x.pts: \x1b[31m\n" + "z" * 9000), r"x.pts: \x1b[31m\n" + "z" * 183 + " ... " + "z" * 200),
+    ],
+)
+def test_any_exception_rejects_its_record_alone(
+    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    def parse(folder: Path, scheme: object, record: Record) -> Annotation:
+        raise error
+
+    monkeypatch.setitem(DATASETS, "300w", replace(DATASETS["300w"], parse=parse))
+    records = pa.Table.from_pylist([Record("x", "x.pts", split="test")._asdict()])
+    (row,) = examine(records, str(tmp_path), params).to_pylist()
+    assert ("x", "x.pts", "test", reason) == (row["face"], row["image"], row["split"], row["reason"])
+
+
+def test_a_record_whose_name_is_not_utf_8_is_rejected_under_a_name_that_can_be_stored(
+    tmp_path: Path, params: Params
+) -> None:
+    record = representable(Record("afw/\udcff_1", "afw/\udcff_1.pts", split="train"))
+    (row,) = examine(pa.Table.from_pylist([record._asdict()]), str(tmp_path), params).to_pylist()
+    assert r"afw/\udcff_1" == row["face"]
+    assert r"afw/\udcff_1.pts: a name that is not UTF-8: rename the file" == row["reason"]
 
 
 def test_faces_are_counted_by_the_readers_own_splits_and_subsets_without_those_refused() -> None:

@@ -80,6 +80,39 @@ def test_a_hidden_landmark_may_be_without_a_position(read: Callable) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "visible"),
+    [(word, True) for word in ("", "1", "1.0", "true", "True", "YES", " 1 ")]
+    + [(word, False) for word in ("0", "0.0", "false", "FALSE", "no", "No", " 0 ")],
+)
+def test_a_flag_is_read_in_any_of_its_spellings(read: Callable, word: str, visible: bool) -> None:
+    (face,) = read(f"{PLAIN},v1", f"a.jpg,1,2,3,4,5,6,{word}")
+    assert [True, visible, True] == face.visible.tolist()
+
+
+@pytest.mark.parametrize("word", ["2", "-1", "maybe", "nan", "n"])
+def test_a_flag_that_is_neither_is_refused(read: Callable, word: str) -> None:
+    message = f"faces.csv:2: a landmark is visible (1, true, yes) or hidden (0, false, no), got '{word}'"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read(f"{PLAIN},v1", f"a.jpg,1,2,3,4,5,6,{word}")
+
+
+def test_a_repeated_column_is_refused(tmp_path: Path, read: Callable) -> None:
+    message = f"{tmp_path / 'faces.csv'}:1: columns that stand there more than once: x0, y2"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read(f"{PLAIN},y2,x0", "a.jpg,1,2,3,4,5,6,7,8")
+
+
+def test_columns_without_a_name_may_be_several(read: Callable) -> None:
+    (face,) = read(f"{PLAIN},,", "a.jpg,1,2,3,4,5,6,,")
+    assert [[1, 2], [3, 4], [5, 6]] == face.landmarks.tolist()
+
+
+def test_a_field_that_is_too_long_is_refused_with_its_line(read: Callable) -> None:
+    with pytest.raises(ValueError, match=r"^faces\.csv:2: field larger than field limit \(131072\)$"):
+        read(PLAIN, "a" * 200_000 + ".jpg,1,2,3,4,5,6")
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         # By hand: seen, yet nowhere, with a flag or without; one of two coordinates; infinite.

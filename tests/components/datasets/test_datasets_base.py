@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from components.datasets import DATASETS
-from components.datasets.base import finite_box, to_landmarks
+from components.datasets.base import finite_box, list_files, to_landmarks
 from components.samples import Box
 
 
@@ -72,3 +73,20 @@ def test_another_number_of_rows_is_refused(rows: list) -> None:
 def test_a_row_that_is_not_two_numbers_is_refused(row: object) -> None:
     with pytest.raises(ValueError, match="x:1: expected two numbers for each of 2 landmarks"):
         to_landmarks([[1, 2], row], "x:1", 2)
+
+
+@pytest.mark.parametrize("huge", ["1e39", 1e300, "-1e39", 10**300])
+def test_what_is_infinite_to_a_float32_is_refused_as_such(huge: object) -> None:
+    with pytest.raises(ValueError, match=r"^x:1: 1 landmarks are NaN or infinite, the first is number 0$"):
+        to_landmarks([[huge, 2]], "x:1", 1)
+
+
+def test_files_are_listed_in_order_with_broken_links_and_without_entering_linked_folders(tmp_path: Path) -> None:
+    for name in ("b/2.pts", "b/1.pts", "a.pts", "c/d/e.pts"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "b/loop.pts").symlink_to("loop.pts")
+    (tmp_path / "b/none.pts").symlink_to("nowhere")
+    (tmp_path / "b/up").symlink_to("..")
+    assert ["a.pts", "b/1.pts", "b/2.pts", "b/loop.pts", "b/none.pts", "c/d/e.pts"] == list_files(tmp_path)
+    assert [] == list_files(tmp_path / "missing")

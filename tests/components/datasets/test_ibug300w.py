@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from components.datasets import DATASETS
+from components.datasets.ibug300w import FOLDERS
 from components.samples import Annotation
 from components.schemes import IBUG68
 
@@ -75,6 +77,100 @@ def test_the_folder_says_split_and_subset(
     (annotation,) = read(tmp_path)
     assert (split, subsets) == (annotation.split, annotation.subsets)
     assert (f"{folder}/7_1", f"{folder}/7_1.jpg") == (annotation.face, annotation.image)
+
+
+@pytest.mark.parametrize(
+    ("real", "official"),
+    [
+        # One level too deep, in another case, dlib's archive, the private set's own archive, and DATA=300W itself.
+        ("300w/helen/testset", "helen/testset"),
+        ("HELEN/TestSet", "helen/testset"),
+        ("ibug_300W_large_face_landmark_dataset/lfpw/trainset", "lfpw/trainset"),
+        ("ibug_300W_large_face_landmark_dataset/ibug", "ibug"),
+        ("300w_cropped/01_Indoor", "300W/01_Indoor"),
+        ("02_outdoor", "300W/02_Outdoor"),
+        ("a/b/c/AFW", "afw"),
+    ],
+)
+def test_a_face_goes_by_its_folder_in_the_benchmark_wherever_that_lies(
+    tmp_path: Path, face: Callable, real: str, official: str
+) -> None:
+    face(f"{real}/7_1")
+    (record,) = DATASET.records(tmp_path, IBUG68)
+    assert (f"{official}/7_1", f"{real}/7_1.pts", FOLDERS[official][0]) == (record.face, record.where, record.split)
+    (annotation,) = read(tmp_path)
+    # What splits are made of does not depend on where an archive was unpacked.
+    assert (f"{official}/7_1", f"{official}/7", *FOLDERS[official]) == (
+        annotation.face,
+        annotation.subject,
+        annotation.split,
+        annotation.subsets,
+    )
+    assert f"{real}/7_1.jpg" == annotation.image
+
+
+@pytest.mark.parametrize("folder", ["mine", "helen", "testset", "afw/more", "lfpw_testset"])
+def test_faces_in_a_folder_that_the_benchmark_does_not_have_are_refused_with_the_way_out(
+    tmp_path: Path, face: Callable, folder: str
+) -> None:
+    face("afw/7_1"), face(f"{folder}/8_1")
+    message = (
+        f"{tmp_path}: faces lie in {folder}, and 300-W has no such folder; expected 300W/01_Indoor, 300W/02_Outdoor, afw, "
+        "helen/testset, helen/trainset, ibug, lfpw/testset, lfpw/trainset, at any depth; for faces of your own there is "
+        "the reader csv"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read(tmp_path)
+
+
+def test_faces_at_the_top_are_refused_too(tmp_path: Path, face: Callable) -> None:
+    face("7_1")
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path}: faces lie in ., and 300-W has no such folder")):
+        read(tmp_path)
+
+
+def test_two_folders_that_are_the_same_to_the_benchmark_are_refused(tmp_path: Path, face: Callable) -> None:
+    face("ibug/7_1"), face("copy/IBUG/7_1")
+    message = f"{tmp_path}: copy/IBUG and ibug are both 300-W's ibug: keep one of them"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read(tmp_path)
+
+
+def test_a_picture_elsewhere_without_landmarks_is_a_record_that_is_refused(
+    tmp_path: Path, face: Callable, picture: bytes
+) -> None:
+    face("afw/7_1")
+    (tmp_path / "overview.png").write_bytes(picture)
+    assert ["afw/7_1", "overview"] == [record.face for record in DATASET.records(tmp_path, IBUG68)]
+
+
+def test_a_mirrored_copy_is_no_face_of_the_benchmark(tmp_path: Path, face: Callable) -> None:
+    # dlib's archive: lfpw/testset/image_0001_mirror.jpg beside image_0001.jpg, and so throughout.
+    face("lfpw/testset/image_0001"), face("lfpw/testset/image_0001_mirror")
+    good, mirrored = DATASET.records(tmp_path, IBUG68)
+    assert "lfpw/testset/image_0001" == DATASET.parse(tmp_path, IBUG68, good).face
+    message = (
+        "lfpw/testset/image_0001_mirror.pts: a mirrored copy, not a face of the benchmark; augment.flip mirrors faces"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        DATASET.parse(tmp_path, IBUG68, mirrored)
+
+
+def test_a_byte_order_mark_and_suffixes_in_capitals_cost_no_face(tmp_path: Path, face: Callable) -> None:
+    path = face("afw/7_1", ".JPG", header=False)
+    before = read(tmp_path)[0].landmarks
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    path.rename(path.with_suffix(".PTS"))
+    (annotation,) = read(tmp_path)
+    np.testing.assert_array_equal(before, annotation.landmarks)
+
+
+def test_landmarks_in_a_pipe_are_not_waited_for(tmp_path: Path, face: Callable) -> None:
+    path = face("afw/7_1")
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match=r"^afw/7_1\.pts: expected a regular file, got a pipe$"):
+        read(tmp_path)
 
 
 def test_faces_of_one_photo_share_a_subject(tmp_path: Path, face: Callable) -> None:

@@ -82,6 +82,20 @@ def test_json_that_is_no_object_is_refused_with_file_and_line(read: Callable, li
         read(line)
 
 
+def test_a_byte_order_mark_is_no_matter(tmp_path: Path, three: Scheme) -> None:
+    (tmp_path / "three.jsonl").write_text("\ufeff" + json.dumps(FACE), encoding="utf-8")
+    (face,) = (DATASET.parse(tmp_path, three, record) for record in DATASET.records(tmp_path, three))
+    assert "000007" == face.face
+
+
+def test_flags_of_another_number_and_names_that_are_none_are_refused(read: Callable) -> None:
+    with pytest.raises(ValueError, match=r"^three\.jsonl:1: expected 3 flags, got \(2,\)$"):
+        read(json.dumps({**FACE, "visible": [True, False]}))
+    for changed in ({"subject": 5}, {"subsets": [None]}):
+        with pytest.raises(ValueError, match=r"^three\.jsonl:1: image, subject and subsets are texts, got "):
+            read(json.dumps({**FACE, **changed}))
+
+
 def test_an_empty_file_is_refused(tmp_path: Path, read: Callable) -> None:
     with pytest.raises(ValueError, match="^" + re.escape(f"{tmp_path / 'three.jsonl'} is empty") + "$"):
         read()

@@ -82,6 +82,13 @@ def test_blank_lines_are_counted_and_windows_line_ends_no_matter(read: Callable,
     assert ["a/1.jpg:test:2"] == [face.face for face in faces]
 
 
+def test_a_byte_order_mark_costs_no_face(tmp_path: Path, read: Callable, line: Callable) -> None:
+    read(test=[line()])
+    (tmp_path / TEST).write_bytes(b"\xef\xbb\xbf" + (tmp_path / TEST).read_bytes())
+    (face,) = DATASET.read(tmp_path)
+    assert [0.0, 0.125] == face.landmarks[0].tolist()
+
+
 @pytest.mark.parametrize("num_fields", [1, 100, 206, 208])
 def test_a_line_of_another_length_is_refused_and_costs_no_other(
     tmp_path: Path, read: Callable, line: Callable, num_fields: int

@@ -267,3 +267,15 @@ def test_a_protocol_covers_the_faces_of_its_subsets() -> None:
     assert [True, False, False, False, True] == PROTOCOLS["300w"].covers(subsets).tolist()
     assert [False, True, False, False, False] == PROTOCOLS["300w_private"].covers(subsets).tolist()
     assert [True] * 5 == PROTOCOLS["inter_ocular"].covers(subsets).tolist()
+
+
+def test_a_face_is_measurable_where_its_normaliser_is_a_length() -> None:
+    truth = np.random.default_rng(0).uniform(0, 100, (4, 68, 2))
+    truth[1, 36] = np.nan  # by hand: no outer corner of the right eye; of face 2, both at one point
+    truth[2, 36] = truth[2, 45]
+    scheme = SCHEMES["ibug68"]
+    assert [True, False, False, True] == PROTOCOLS["inter_ocular"].measurable(truth, scheme).tolist()
+    assert [True, True, True, True] == PROTOCOLS["box_size"].measurable(truth, scheme).tolist()
+    boxes = np.array([[0, 0, 9, 9], [np.nan] * 4, [5, 5, 5, 9], [0, 0, np.inf, 9]])
+    of_own_box = PROTOCOLS["aflw19_box"].measurable(truth[:, :19], SCHEMES["aflw19"], boxes)
+    assert [True, False, False, False] == of_own_box.tolist()

@@ -91,6 +91,14 @@ def test_hostile_names_and_reasons_are_shown_and_not_run(tmp_path: Path, folder:
     assert "&lt;script&gt;" in text
 
 
+def test_control_characters_of_names_and_reasons_are_shown_as_escapes(tmp_path: Path, folder: Path) -> None:
+    evil, shown = "\x1b[31mred\u202e\nline", r"\x1b[31mred\u202e\nline"
+    text = page(tmp_path / "card.html", table(3, [evil], evil), rejections([evil], evil), folder)
+    assert not {"\x1b", "\u202e"} & set(text)
+    for part in (f"<th>{shown}</th>", f"<td>{shown}_00</td>", f"{shown}_00.jpg", f'alt="{shown}_00 with'):
+        assert part in text
+
+
 @pytest.mark.parametrize("num_faces", [0, 1, 2])
 def test_few_faces_no_subsets_and_no_rejections_make_a_page(tmp_path: Path, folder: Path, num_faces: int) -> None:
     text = page(tmp_path / "card.html", table(num_faces), NO_REJECTED, folder)
