@@ -51,8 +51,8 @@ def configure(made: type[Made], kind: str, fields: object) -> Made:
     if not isinstance(fields, Mapping):
         raise ValueError(f"{kind}: expected its fields, got {shortened(fields)}")
     known = {field.name: field for field in dataclasses.fields(made)}  # type: ignore[arg-type]
-    if unknown := [str(name) for name in fields if name not in known]:
-        raise ValueError(f"{kind} has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
+    if unknown := [_spelt(name) for name in fields if name not in known]:
+        raise ValueError(f"{kind} has no {', '.join(sorted(unknown)[:5])}; it has {', '.join(sorted(known))}")
     needed = [name for name, field in known.items() if field.default is dataclasses.MISSING]
     if missing := sorted(set(needed) - set(fields)):
         raise ValueError(f"{kind} lacks {', '.join(missing)}")
@@ -68,9 +68,10 @@ def checked(value: Any, expected: Any, name: str) -> Any:
     """
     if get_origin(expected) is tuple:
         return _checked_tuple(value, get_args(expected), name)
-    if expected is float and type(value) is int and abs(value) < 1e300:
+    small = not isinstance(value, int | float) or abs(value) < 2**63  # NaN is not either
+    if expected is float and type(value) is int and small:
         return float(value)
-    if type(value) is not expected or (isinstance(value, float) and not math.isfinite(value)):
+    if type(value) is not expected or not (small or (expected is float and math.isfinite(value))):
         raise ValueError(f"{name}: expected {EXPECTED[expected]}, got {shortened(value)}")
     return value
 
@@ -91,6 +92,11 @@ def shortened(value: object) -> str:
     writer.maxstring, writer.maxother, writer.maxlevel = 160, 60, 3
     text = writer.repr(value)
     return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _spelt(name: object) -> str:
+    """A key as it is where it could be a field's name, else as Python writes it."""
+    return name if isinstance(name, str) and name.isidentifier() and len(name) <= 60 else shortened(name)
 
 
 def parse_json(text: str) -> Any:

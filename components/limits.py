@@ -34,7 +34,7 @@ def check_range(name: str, value: float, allowed: Range) -> None:
     Raises:
         ValueError: With the field's name, its value, the bounds and their reason.
     """
-    if not (allowed.low <= value <= allowed.high and math.isfinite(value)):
+    if not (allowed.low <= value <= allowed.high and value != math.inf):  # NaN is not between either
         bounds = f"at least {allowed.low}" if math.isinf(allowed.high) else f"{allowed.low} to {allowed.high}"
         reason = f" ({allowed.reason})" if allowed.reason else ""
         raise ValueError(f"{name} is {value}: expected {bounds}{reason}")

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.configuration import configure
+from components.configuration import configure, shortened
+
+# Names stand in tables, pages and error messages.
+MAX_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Scheme:
         outlines: Runs of landmarks to join when a face is drawn; a closed one ends where it begins.
 
     Raises:
-        ValueError: The parts contradict each other (a flip that is no involution, an index out of range).
+        ValueError: The parts contradict each other (a flip that is no involution, an index out of range), or a name
+            that a terminal or a page cannot show.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Scheme:
     outlines: tuple[tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
+        for name in (self.name, *self.names):
+            if not (0 < len(name) <= MAX_NAME and name.isprintable()):
+                raise ValueError(f"scheme: a name has 1 to {MAX_NAME} printable characters, got {shortened(name)}")
         count = len(self.names)
         if sorted(self.flip) != list(range(count)):
             raise ValueError(f"scheme {self.name}: flip is not a permutation of 0..{count - 1}")

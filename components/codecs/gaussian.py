@@ -8,6 +8,7 @@ import torch
 
 from components.codecs.base import MAX_WINDOW, SIGMA, Grid, gaussian_maps, last_stack
 from components.codecs.decoders import DECODERS, Reading
+from components.configuration import check_known
 from components.geometry import from_cells
 from components.interfaces import Decoded
 from components.limits import NOT_NEGATIVE, Range, check_range
@@ -37,8 +38,7 @@ class Gaussian(Grid):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.decoder not in DECODERS:
-            raise ValueError(f"unknown decoder {self.decoder!r}; known: {', '.join(DECODERS)}")
+        check_known(DECODERS, "decoder", self.decoder)
         if self.window < 1 or self.window % 2 == 0 or self.sigma <= 0 or self.temperature <= 0:
             raise ValueError(
                 f"a window is odd, a sigma and a temperature above 0; got {self.window}, {self.sigma}, {self.temperature}"

@@ -14,6 +14,7 @@ import torch
 
 from components.codecs import released
 from components.codecs.base import SIGMA, Grid, gaussian_maps, last_stack
+from components.configuration import check_known
 from components.geometry import from_cells
 from components.interfaces import Decoded, Head
 from components.limits import Range, check_range
@@ -62,8 +63,7 @@ class Hih(Grid):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, known in (("bins", BINS), ("decoder", DECIMAL_DECODERS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}")
+            check_known(known, name, getattr(self, name))
         if self.bins == "released" and self.decoder != "argmax":
             # Their last two bins look alike where the decimal map is cut off.
             raise ValueError("bins 'released' are read by decoder 'argmax', as their authors do")

@@ -1,13 +1,16 @@
-"""The heads: the released layers, what they refuse, and how the transformer starts."""
+"""The heads: the released layers, what they refuse, how the transformer starts; their losses and readings."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from components.heads import HEADS
 from components.heads.base import Sizes
+from components.losses import coordinate_soft_classification
+from components.networks import UNet
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int = 1) -> int:
@@ -174,3 +177,40 @@ def test_the_smallest_feature_is_enough(kind: str) -> None:
     # By hand: four cells leave one after the pools.
     shape = {"afc": (1, 3, 2), "od": (1, 2, 4, 4)}.get(kind, (1, 3, 2, 2))
     assert shape == made(kind, side=4, decimal=2).eval()(torch.zeros(1, 8, 4, 4)).shape
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_what_a_head_says_is_read_in_float32_by_the_codec_that_asks_for_it(joined, kind: str) -> None:
+    torch.manual_seed(0)
+    model = joined(UNet(width=4), kind).eval()
+    outputs = {name: value.bfloat16() for name, value in model(torch.randint(0, 256, (2, 3, 64, 64))).items()}
+    said = model.head.read(outputs)
+    assert [model.head.output] == list(said)
+    assert torch.equal(outputs[model.head.output].float(), said[model.head.output])
+    decoded = model.decode(outputs)
+    assert (2, 3, 2) == decoded.landmarks.shape
+    expected = model.config.codec.decode({"heatmap": outputs["heatmap"][:, -1].float(), **said})
+    assert torch.equal(expected.landmarks, decoded.landmarks)
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_head_costs_one_number_per_landmark_that_falls_to_0_where_it_is_right(joined, kind: str) -> None:
+    codec = joined(UNet(width=4), kind).config.codec
+    landmarks = np.random.default_rng(0).uniform(5, 58, (2, 3, 2))
+    batch = {name: torch.from_numpy(value) for name, value in codec.encode(landmarks, np.ones((2, 3), bool)).items()}
+    maps = codec.render(batch)
+    offset_map = torch.zeros(2, 2, 16, 16)
+    for n in range(2):
+        for k in range(3):
+            x, y = batch["cells"][n, k].int().tolist()
+            offset_map[n, :, y, x] = batch["parts"][n, k]
+    right = {"decimal": maps["decimal"], "offset": batch["parts"], "offset_map": offset_map}
+    head, name = made(kind), HEADS[kind].output
+    noise = torch.rand(right[name].shape, generator=torch.Generator().manual_seed(1))
+    costs = [
+        head.loss({name: said}, maps, batch, coordinate_soft_classification)
+        for said in (right[name], right[name] + noise)
+    ]
+    assert [(2, 3), (2, 3)] == [tuple(cost.shape) for cost in costs]
+    torch.testing.assert_close(torch.zeros(2, 3), costs[0])
+    assert 0 < costs[1].min()
