@@ -9,9 +9,8 @@ PYTHON ?= python3.11
 BIN := $(CURDIR)/.venv/bin
 UV := 0.13.8
 export PATH := $(BIN):$(PATH)
-export PYTHONPATH := $(CURDIR)
-# DVC writes outside the repository and calls home unless told not to; so that one's own `dvc` commands are told too,
-# `make shell` opens a shell with all this.
+# DVC writes outside the repository and calls home unless told not to; `heatmark` tells it, and so that one's own `dvc`
+# commands are told too, `make shell` opens a shell with all this.
 export DVC_NO_ANALYTICS := 1
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.state/dvc
 export DVC_GLOBAL_CONFIG_DIR := $(CURDIR)/.state/dvc
@@ -27,23 +26,25 @@ SET ?= train.lr=0.001
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-.venv/.done: requirements.lock
+.venv/.done: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Heatmark needs Python 3.11; set PYTHON=..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
 	# uv does not read pip's configuration; this makes it look for local wheels where pip does.
 	UV_FIND_LINKS="$${PIP_FIND_LINKS:-}" $(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements.lock
-	$(BIN)/python -m compileall -q components pipelines flows
+	# This folder's own code and its command, in place: nothing is copied, nothing fetched.
+	$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q components pipelines flows studies heatmark
 	touch $@
 
-demo: .venv/.done data  ## the whole path on drawn faces: about 5 minutes
-	python -m flows.retrain --recipe recipes/demo.yaml
+demo: .venv/.done  ## the whole path on drawn faces: 4 minutes on two idle cores
+	heatmark demo --num-faces $(NUM_FACES) --seed $(SEED)
 
 retrain: .venv/.done  ## the same by RECIPE=..., on the dataset in DATA=...
-	python -m flows.retrain $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
+	heatmark retrain $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
 
 data: .venv/.done  ## draw the demo's faces into data/synthetic
-	python -m pipelines.draw data/synthetic --num-faces $(NUM_FACES) --seed $(SEED)
+	heatmark draw data/synthetic --num-faces $(NUM_FACES) --seed $(SEED)
 
 test: .venv/.done  ## every test, the whole flow among them
 	pytest
@@ -55,17 +56,16 @@ lint: .venv/.done  ## format, lint, types, floors
 	lint-imports
 
 pages: .venv/.done  ## MLflow's and Prefect's pages, on this machine only
-	python -m flows.pages
+	heatmark pages
 
 schedule: .venv/.done  ## retrain by RECIPE=... at CRON='0 3 * * *'
-	python -m flows.schedule --cron '$(CRON)' $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
+	heatmark schedule --cron '$(CRON)' $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
 
 exp: .venv/.done  ## one experiment: SET=train.lr=0.001
-	dvc exp run -S $(SET)
-	dvc exp show --only-changed
+	heatmark exp $(SET)
 
 bench: .venv/.done  ## the data path against a plain loader
-	python -m studies.data_path
+	heatmark study data_path
 
 lock: .venv/.done  ## requirements.lock from pyproject.toml; uv.lock would write down where wheels were found
 	# uv would keep to the pin below, which no local wheel's name equals, and take the index's torch with all of CUDA.
@@ -74,7 +74,7 @@ lock: .venv/.done  ## requirements.lock from pyproject.toml; uv.lock would write
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock > /dev/null
 	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock
 
-shell: .venv/.done  ## a shell in which dvc, mlflow and prefect are set up
+shell: .venv/.done  ## a shell in which heatmark and dvc are at hand
 	$${SHELL:-bash}
 
 clean:  ## remove what was made, runs and registered models too; data/ stays

@@ -15,6 +15,7 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from flows.apart import go_apart
 from flows.commands import stream
 from flows.summary import Summary, markdown, show
 from pipelines.runtime import command
@@ -224,6 +225,7 @@ def main(recipe: str | None = None, data: str | None = None) -> None:
     require_checkout()
     recipe, data = from_root(recipe), from_root(data)
     os.chdir(ROOT)
+    go_apart()
     show(Summary(**retrain(recipe, data)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 
+from flows.apart import go_apart
 from flows.servers import prefect_server
 from pipelines.runtime import command
 from pipelines.runtime.environment import ROOT, from_root, require_checkout
@@ -15,6 +16,7 @@ def main(cron: str = "0 3 * * *", recipe: str | None = None, data: str | None = 
     require_checkout()
     parameters = {"recipe": from_root(recipe), "data": from_root(data)}
     os.chdir(ROOT)
+    go_apart()
     with nullcontext() if os.environ.get("PREFECT_API_URL") else prefect_server(port) as address:
         if address:
             os.environ["PREFECT_API_URL"] = f"{address}/api"

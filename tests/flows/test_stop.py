@@ -1,0 +1,55 @@
+"""Ctrl-C in the middle of a stage: one sentence, exit code 130, and nothing of it runs on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+TINY = Path(__file__).parents[1] / "tiny.yaml"
+RETRAIN = (sys.executable, "-m", "heatmark", "retrain", "--recipe", "recipes/tiny.yaml")
+
+
+@pytest.fixture
+def project(make_project):
+    project = make_project()
+    shutil.copy(TINY, project.root / "recipes" / "tiny.yaml")
+    project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "48", "--size", "128")
+    return project
+
+
+def workers(root: Path) -> list[str]:
+    """Commands of all processes that work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()).is_relative_to(root.resolve()):
+                found.append(" ".join(process.cmdline()))
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def test_stopping_a_retraining_ends_its_stage_too(project):
+    with (project.root / "said").open("w") as said, (project.root / "wrong").open("w") as wrong:
+        process = subprocess.Popen(
+            RETRAIN, cwd=project.root, env=project.environment(), stdout=said, stderr=wrong, start_new_session=True
+        )
+        while "ingest: 48 records" not in (project.root / "said").read_text():
+            assert process.poll() is None, (project.root / "wrong").read_text()
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        assert 130 == process.wait(60)
+    assert "heatmark: stopped\n" == (project.root / "wrong").read_text()
+    deadline = time.monotonic() + 60  # Ray's processes notice within seconds that their driver is gone
+    while workers(project.root) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert [] == workers(project.root)
+    assert [] == list((project.root / "artifacts").rglob("*.parquet"))
