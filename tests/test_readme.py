@@ -70,7 +70,8 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_module_that_a_page_starts_is_there(page: Path) -> None:
-    started = re.findall(r"python -m ((?:pipelines|flows|studies)[\w.]*\w)", page.read_text())
+    # Names in capitals stand for any.
+    started = re.findall(r"python -m ((?:pipelines|flows|studies)[a-z_.]*[a-z_])\b", page.read_text())
     assert [] == [
         name
         for name in started
