@@ -22,7 +22,7 @@ from pipelines.pages.report import write_report
 from pipelines.params import Params, load_params
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
-from pipelines.runtime.tables import from_column, noted, read_shards, write_csv, write_table
+from pipelines.runtime.tables import from_column, read_shards, with_note, write_csv, write_table
 from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.predict import predict
 
@@ -104,7 +104,7 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     left_out = f"{metrics['num_left_out']} without {protocol.normaliser}" if metrics["num_left_out"] else ""
     # What rescoring must know of them.
     facts = {"dataset": params.dataset.reader, "scheme": scheme.name, "box": params.preprocess.box}
-    write_table(noted(everything, **facts), out / "errors.parquet")
+    write_table(with_note(everything, **facts), out / "errors.parquet")
     write_curves(metrics, curve, out)
     write_report(
         out / "report.html",

@@ -28,10 +28,9 @@ from pipelines.runtime import cluster, command
 from pipelines.runtime.links import linked_folders, way_out
 from pipelines.runtime.outputs import whole_folder
 from pipelines.runtime.progress import Progress
-from pipelines.runtime.tables import ANNOTATIONS, face_fields, write_table
+from pipelines.runtime.tables import ANNOTATIONS, SPLITS, face_fields, write_table
 
 REJECTED, CARD = "rejected.parquet", "card.html"
-SPLITS = ("train", "val", "test")
 RECORDS_PER_TASK = 64
 MIN_LABELLED = 2  # fewer landmarks span no box
 MAX_TEXT = 400  # characters of a rejected name or reason
@@ -240,7 +239,7 @@ def ingest(data: Path, params: Params, out: Path) -> None:
         with cluster.connected():
             examined = pa.concat_tables(_examined(records, folder, params))
         compared = compare(examined, dataset.complete)
-        print(f"ingest: {told(compared, dataset.name)}", flush=True)
+        print(f"ingest: {completeness(compared, dataset.name)}", flush=True)
         annotations, rejected = split_rows(examined, params)
         assert len(annotations) + len(rejected) == len(records)
         write_table(annotations, partial / ANNOTATIONS)
@@ -287,10 +286,10 @@ def _examined(records: list[Record], folder: Path, params: Params) -> Iterator[p
         yield block
 
 
-def told(compared: Sequence[tuple[str, int, int]], name: str) -> str:
+def completeness(compared: Sequence[tuple[str, int, int]], name: str) -> str:
     """One line on how much of a dataset is here.
 
-    >>> told([("train", 1207, 3148), ("common", 0, 554), ("afw", 337, 337)], "300w")
+    >>> completeness([("train", 1207, 3148), ("common", 0, 554), ("afw", 337, 337)], "300w")
     'partial copy of 300w: train 1207 of 3148, common 0 of 554; whole: afw'
     """
     if not compared:

@@ -23,9 +23,16 @@ from pipelines.params import Params, load_params
 from pipelines.runtime import cluster, command
 from pipelines.runtime.outputs import whole_folder
 from pipelines.runtime.progress import Progress
-from pipelines.runtime.tables import ANNOTATIONS, face_fields, from_column, optional_boxes, read_table, to_column
-
-SPLITS = ("train", "val", "test")
+from pipelines.runtime.tables import (
+    ANNOTATIONS,
+    FACE_COLUMNS,
+    SPLITS,
+    face_fields,
+    from_column,
+    optional_boxes,
+    read_table,
+    to_column,
+)
 
 
 def crop_schema(num_landmarks: int) -> pa.Schema:
@@ -73,7 +80,7 @@ def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params)
         for name, box, marks in zip(names, boxes, landmarks, strict=True)
     ]
     schema = crop_schema(num_landmarks)
-    columns = {name: annotations.column(name) for name in ("face", "image", "subject", "subsets", "landmarks")}
+    columns = {name: annotations.column(name) for name in FACE_COLUMNS}
     columns["box"] = to_column(boxes, schema.field("box").type)
     columns["annotated_box"] = to_column(optional_boxes(annotations, "box"), schema.field("annotated_box").type)
     columns["pixels"] = pa.array([images.encode_jpeg(crop.pixels, sizes.jpeg_quality) for crop in crops], pa.binary())

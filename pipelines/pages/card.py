@@ -19,8 +19,8 @@ from components import images
 from components.drawing import draw_landmarks
 from components.schemes import Scheme
 from pipelines.pages.plots import histogram_figure, inline_jpeg, inline_svg, write_page
+from pipelines.runtime.tables import SPLITS
 
-SPLITS = ("train", "val", "test")
 NUM_SHEET = 24
 NUM_REJECTED = 50
 NUM_REASONS = 30

@@ -18,6 +18,8 @@ ANNOTATIONS = "annotations.parquet"
 
 Fields = list[tuple[str, pa.DataType]]
 
+SPLITS = ("train", "val", "test")
+
 # Of a table's schema: what its rows have in common, as JSON.
 NOTE = b"heatmark"
 
@@ -31,6 +33,9 @@ def face_fields(num_landmarks: int) -> Fields:
         ("subsets", pa.list_(pa.string())),
         ("landmarks", pa.list_(pa.float32(), 2 * num_landmarks)),
     ]
+
+
+FACE_COLUMNS = tuple(name for name, _ in face_fields(1))
 
 
 def to_column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
@@ -51,7 +56,7 @@ def optional_boxes(table: pa.Table, name: str) -> np.ndarray:
     return np.array([[np.nan] * 4 if row is None else row for row in rows], np.float32).reshape(-1, 4)
 
 
-def noted(table: pa.Table, **facts: object) -> pa.Table:
+def with_note(table: pa.Table, **facts: object) -> pa.Table:
     """The table with facts noted in its schema, as Parquet keeps it."""
     return table.replace_schema_metadata({NOTE: json.dumps(facts, sort_keys=True)})
 

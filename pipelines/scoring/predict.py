@@ -20,7 +20,7 @@ from components.model import LandmarkModel
 from components.samples import Box
 from pipelines.runtime import cluster
 from pipelines.runtime.progress import Progress
-from pipelines.runtime.tables import face_fields, from_column, to_column
+from pipelines.runtime.tables import FACE_COLUMNS, face_fields, from_column, to_column
 
 BATCH = 64
 CPUS_PER_ACTOR = 1
@@ -67,7 +67,7 @@ class Predictor:
         views_px = np.stack([cut(px, view, config.codec.crop) for px, view in zip(pixels, views, strict=True)])
         landmarks, confidence = self.model.predict_crops(views_px)
         schema = prediction_schema(num_landmarks)
-        kept = ("face", "image", "subject", "subsets", "landmarks", "annotated_box")
+        kept = (*FACE_COLUMNS, "annotated_box")
         columns = {name: crops.column(name) for name in kept}
         columns["predicted"] = to_column(apply(invert(wanted), landmarks), schema.field("predicted").type)
         columns["confidence"] = to_column(confidence, schema.field("confidence").type)

@@ -10,7 +10,7 @@ import pytest
 from components.metrics import PROTOCOLS
 from components.schemes import IBUG68
 from pipelines.evaluate import audited, measured_faces, write_curves
-from pipelines.runtime.tables import note_of, noted, to_column, write_table
+from pipelines.runtime.tables import note_of, to_column, with_note, write_table
 from pipelines.scoring.measure import measure
 
 K = IBUG68.num_landmarks
@@ -107,6 +107,6 @@ def test_a_landmark_that_is_predicted_nowhere_is_refused() -> None:
 
 
 def test_what_is_noted_of_a_table_comes_back_from_parquet(tmp_path) -> None:
-    write_table(noted(predictions(), scheme="ibug68", box="landmarks"), tmp_path / "e.parquet")
+    write_table(with_note(predictions(), scheme="ibug68", box="landmarks"), tmp_path / "e.parquet")
     assert {"scheme": "ibug68", "box": "landmarks"} == note_of(pq.read_table(tmp_path / "e.parquet"))
     assert {} == note_of(predictions())

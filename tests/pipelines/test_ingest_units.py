@@ -21,11 +21,11 @@ from pipelines.ingest import (
     assign_splits,
     check,
     compare,
+    completeness,
     counted,
     examine,
     representable,
     split_rows,
-    told,
 )
 from pipelines.params import Params, load_params
 from pipelines.runtime.environment import ROOT
@@ -393,12 +393,12 @@ def test_faces_are_counted_by_the_readers_own_splits_and_subsets_without_those_r
 
 
 def test_a_partial_copy_a_complete_one_and_one_without_numbers_are_told_apart() -> None:
-    assert "partial copy of x: train 1 of 2, a 0 of 3; whole: test" == told(
+    assert "partial copy of x: train 1 of 2, a 0 of 3; whole: test" == completeness(
         [("train", 1, 2), ("test", 4, 4), ("a", 0, 3)], "x"
     )
-    assert "partial copy of x: train 3 of 2" == told([("train", 3, 2)], "x")
-    assert "complete copy of x: train 2, test 4" == told([("train", 2, 2), ("test", 4, 4)], "x")
-    assert "x has no official number of faces to compare with" == told([], "x")
+    assert "partial copy of x: train 3 of 2" == completeness([("train", 3, 2)], "x")
+    assert "complete copy of x: train 2, test 4" == completeness([("train", 2, 2), ("test", 4, 4)], "x")
+    assert "x has no official number of faces to compare with" == completeness([], "x")
 
 
 def test_faces_are_counted_by_split_and_test_faces_alone_are_said_to_be_for_evaluation() -> None:

@@ -20,7 +20,7 @@ from components.metrics import PROTOCOLS
 from components.schemes import SCHEMES
 from pipelines.rescore import load_predictions, rescore, rescore_faces
 from pipelines.runtime.environment import ROOT
-from pipelines.runtime.tables import noted, optional_boxes, to_column, write_table
+from pipelines.runtime.tables import optional_boxes, to_column, with_note, write_table
 from pipelines.scoring.table import grouped, markdown, rows_of, terminal_table
 
 SUBSETS = [["common"], ["challenge"], ["private"]]
@@ -55,7 +55,7 @@ def table(
 
 
 def written(path: Path, rows: pa.Table, dataset: str = "300w", scheme: str = "ibug68", box: str = "landmarks") -> Path:
-    write_table(noted(rows, dataset=dataset, scheme=scheme, box=box), path)
+    write_table(with_note(rows, dataset=dataset, scheme=scheme, box=box), path)
     return path
 
 
@@ -213,8 +213,8 @@ def test_a_bar_in_a_name_does_not_break_the_markdown(errors: Path) -> None:
         (lambda t: t.replace_schema_metadata(None), "written by an older pipelines.evaluate (it does not say its scheme): evaluate again"),
         (lambda t: t.drop_columns(["annotated_box"]), "written by an older pipelines.evaluate (no column annotated_box): evaluate again"),
         (lambda t: t.drop_columns(["predicted"]), "not an errors.parquet of pipelines.evaluate: no column predicted"),
-        (lambda t: noted(t, dataset="x", scheme="ours", box="landmarks"), "unknown scheme 'ours'; known: aflw19, cofw29, ibug68, wflw98"),
-        (lambda t: noted(t, dataset="x", scheme="wflw98", box="landmarks"), "scheme wflw98 has 98 landmarks, the file 68"),
+        (lambda t: with_note(t, dataset="x", scheme="ours", box="landmarks"), "unknown scheme 'ours'; known: aflw19, cofw29, ibug68, wflw98"),
+        (lambda t: with_note(t, dataset="x", scheme="wflw98", box="landmarks"), "scheme wflw98 has 98 landmarks, the file 68"),
     ],
 )  # fmt: skip
 def test_a_file_that_does_not_say_what_it_holds_is_refused(errors: Path, change, message: str) -> None:
@@ -254,7 +254,7 @@ def test_the_command_writes_beside_the_file_and_prints_the_table(errors: Path) -
 def test_a_command_without_a_file_is_told_so() -> None:
     done = command()
     assert 2 == done.returncode
-    assert "Missing argument 'ERRORS'" in done.stderr
+    assert "missing argument 'errors'" in done.stderr.lower()
 
 
 def test_rescoring_takes_neither_torch_nor_ray(errors: Path) -> None:
