@@ -21,7 +21,7 @@ from components.schemes import SCHEMES
 from pipelines.rescore import load_predictions, rescore, rescore_faces
 from pipelines.runtime.environment import ROOT
 from pipelines.runtime.tables import optional_boxes, to_column, with_note, write_table
-from pipelines.scoring.table import grouped, markdown, rows_of, terminal_table
+from pipelines.scoring.table import cells, grouped, markdown, rows_of, terminal_table
 
 SUBSETS = [["common"], ["challenge"], ["private"]]
 
@@ -261,3 +261,17 @@ def test_rescoring_takes_neither_torch_nor_ray(errors: Path) -> None:
     code = "import sys; from pathlib import Path; from pipelines import rescore; rescore.main(Path(sys.argv[1])); "
     code += "print({'torch', 'ray', 'mlflow', 'matplotlib'} & set(sys.modules))"
     assert "set()" == command(str(errors), code=code).stdout.splitlines()[-1]
+
+
+def test_a_subset_with_control_characters_is_shown_as_escapes() -> None:
+    numbers = {"num_faces": 3, "nme": 0.1, "nme_low": 0.1, "nme_high": 0.1, "failure_rate": 0.0, "auc": 0.5}
+    row = {
+        "protocol": "wflw",
+        "subset": "\x1b[31mred\n",
+        "failure_threshold": 0.1,
+        "auc_threshold": 0.1,
+        "hash": "0",
+        **numbers,
+    }
+    assert r"\x1b[31mred\n" == cells(row)[0]
+    assert r"&emsp;\x1b[31mred\n |" in markdown([row], {})
