@@ -44,7 +44,7 @@ def changed(tmp_path: Path) -> Callable[..., Path]:
 def test_the_projects_own_params_load(path: Path) -> None:
     params = load_params(path)
     assert params.model().codec.crop == params.preprocess.crop
-    assert params.views().reach <= params.preprocess.margin
+    assert params.views().room <= params.preprocess.margin
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
