@@ -88,7 +88,7 @@ def predict(model: Path, faces: pa.Table, stage: str) -> pa.Table:
             rows = ray.data.from_arrow(blocks).map_batches(
                 Predictor,
                 fn_constructor_args=(str(model.resolve()),),
-                batch_size=None,
+                batch_size=BATCH,  # Ray refuses whole blocks where a GPU is asked for
                 batch_format="pyarrow",
                 compute=actors,
                 num_cpus=CPUS_PER_ACTOR,
