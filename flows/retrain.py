@@ -49,14 +49,8 @@ def check(recipe: str | None, data: str | None) -> Params:
     """
     from pipelines.params import load_params
     from pipelines.registry import tracking
-    from pipelines.runtime.recipe import BASE
-    from pipelines.runtime.strict_yaml import read_sheet
 
     params = load_params(recipe or PARAMS)
-    if not recipe and BASE in read_sheet(PARAMS).keys:
-        raise ValueError(
-            "params.yaml has a base, but DVC reads whole files: move it to recipes/, and give it by --recipe"
-        )
     if data and not (Path(data).is_dir() and any(Path(data).iterdir())):
         raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
     for folder in ("artifacts", "reports"):
@@ -75,9 +69,19 @@ def use_recipe(recipe: str | None, params: Params) -> None:
 
 
 def write_params(recipe: str | None, params: Params) -> list[str]:
-    """Does it; returns what there is to say of it."""
-    from pipelines.params import whole_text
+    """Does it; returns what there is to say of it.
 
+    Raises:
+        ValueError: params.yaml is to stay, but is no whole file.
+    """
+    from pipelines.params import whole_text
+    from pipelines.runtime.recipe import BASE
+    from pipelines.runtime.strict_yaml import read_sheet
+
+    if not recipe and BASE in read_sheet(PARAMS).keys:
+        raise ValueError(
+            "params.yaml has a base, but DVC reads whole files: move it to recipes/, and give it as a recipe"
+        )
     text = whole_text(recipe) if recipe else None
     if text is None or (PARAMS.exists() and PARAMS.read_text(encoding="utf-8") == text):
         return [f"recipe: params.yaml is {params.name}"]

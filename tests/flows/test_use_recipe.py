@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from pipelines.params import whole_text
@@ -37,3 +39,12 @@ def test_a_recipe_is_written_whole_once_and_a_change_against_git_is_said_with_th
     assert whole_text(ROOT / SMALL) == (project.root / "params.yaml").read_text()
     project.run("git", "checkout", "params.yaml")
     assert whole_text(ROOT / DEMO) == (project.root / "params.yaml").read_text()
+
+
+def test_a_params_yaml_that_is_not_whole_is_refused_for_what_dvc_would_make_of_it(project):
+    shutil.copytree(project.root / "recipes" / "bases", project.root / "bases")
+    shutil.copy(project.root / DEMO, project.root / "params.yaml")
+    script = "from flows.retrain import write_params; write_params(None, None)"
+    done = project.run("python", "-c", script, check=False)
+    assert "params.yaml has a base, but DVC reads whole files: move it to recipes/" in done.stderr
+    project.run("git", "checkout", "params.yaml")
