@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from PIL import ExifTags, Image
 
 from components import images
 from pipelines.runtime import command
@@ -50,6 +51,7 @@ class Run:
         failed: (Picture's name, reason), of pictures and single boxes.
         num_faces: Found so far.
         num_pictures: With a face in the table.
+        turned: Names of pictures that a viewer would turn: their pixels are taken as they are stored.
     """
 
     sources: Sequence[Input]
@@ -57,6 +59,7 @@ class Run:
     failed: list[tuple[str, str]] = field(default_factory=list)
     num_faces: int = 0
     num_pictures: int = 0
+    turned: list[str] = field(default_factory=list)
 
     def wanted(self, source: Input) -> int:
         """How many faces a picture has to do with; one without boxes counts as well, as work."""
@@ -73,6 +76,8 @@ def read(run: Run, source: Input) -> Task | None:
     except ValueError as error:
         run.failed.append((source.name, str(error).removeprefix(f"{source.path.name}: ")))
         return None
+    if asks_to_be_turned(source.path):
+        run.turned.append(source.name)
     good = []
     for box in whole(pixels) if run.boxes is None else run.boxes[source.name]:
         try:
@@ -81,6 +86,12 @@ def read(run: Run, source: Input) -> Task | None:
         except ValueError as error:
             run.failed.append((source.name, str(error)))
     return Task(source, pixels, np.array(good)) if good else None
+
+
+def asks_to_be_turned(path: Path) -> bool:
+    """Whether the EXIF data of a picture, which was read before, say that it lies on its side or is mirrored."""
+    with Image.open(path) as picture:
+        return picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
 
 
 def batches(run: Run, progress: Progress) -> Iterator[list[Task]]:
@@ -182,6 +193,9 @@ def main(inputs: list[Path], model: str, out: Path, boxes: Path | None = None, o
     except OSError as error:
         raise ValueError(f"cannot write {shown(str(out))}: {error.strerror}") from error
     say_failed(run)
+    if run.turned:
+        how = f"{len(run.turned)} pictures are to be turned, by their EXIF data, and were taken as they are stored"
+        print(f"predict: {how}: faces in them may lie on their sides; {shown(run.turned[0])} is the first", flush=True)
     rate = run.num_faces / max(time.monotonic() - began, 1e-9)
     print(
         f"predict: {run.num_faces} faces on {run.num_pictures} pictures, {rate:.0f} faces/s: {shown(str(out / TABLE))}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from components import images
 from pipelines.serving.model import load
@@ -63,6 +64,16 @@ def test_a_bad_picture_costs_no_neighbour(photos, model_folder, tmp_path, capsys
     assert "left out: photos/bad\\x1b[2J.jpg: unreadable or truncated image" in said
     assert "left out: photos/cut.jpg: unreadable or truncated image" in said
     assert "faces/s" in said
+
+
+def test_a_picture_that_is_to_be_turned_is_taken_as_stored_and_named(photos, drawn, model_folder, tmp_path, capsys):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # EXIF 2.3, tag Orientation: turn by 90 degrees
+    Image.fromarray(drawn[0]).save(photos / "one.png", exif=exif)
+    main([photos], str(model_folder), tmp_path / "out")
+    assert "1 pictures are to be turned, by their EXIF data" in capsys.readouterr().out
+    expected = load(model_folder).find(drawn[0]).landmarks[0]
+    np.testing.assert_allclose(expected, landmarks(table(tmp_path / "out")[0]), atol=6e-4)
 
 
 def test_a_name_that_is_not_utf_8_comes_out_as_the_same_bytes(photos, model_folder, tmp_path):
