@@ -44,7 +44,7 @@ def check(recipe: str | None, data: str | None) -> Params:
     """Finds out before hours of work, not after them, whether they can be done and kept; changes nothing.
 
     Raises:
-        ValueError: A key of the recipe is wrong, DATA is no dataset's folder, a folder cannot be written, or the tracking
+        ValueError: A key of the recipe is wrong, DATA is no dataset's folder or has links in it, a folder cannot be written, or the tracking
             server does not answer.
     """
     from pipelines.params import load_params
@@ -53,6 +53,11 @@ def check(recipe: str | None, data: str | None) -> Params:
     params = load_params(recipe or PARAMS)
     if data and not (Path(data).is_dir() and any(Path(data).iterdir())):
         raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
+    # What links lead to may be anything, and a folder would be missing without them.
+    if data and (found := links(Path(data))):
+        raise ValueError(
+            f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
+        )
     for folder in ("artifacts", "reports"):
         with whole_file(ROOT / folder / params.name / ".writable") as partial:
             partial.touch()
@@ -95,17 +100,8 @@ def write_params(recipe: str | None, params: Params) -> list[str]:
 
 @task(cache_policy=NO_CACHE)
 def bring(data: str, params: Params) -> None:
-    """Copies a dataset's folder to `data/FOLDER`, whole or not at all; one that is there, and the same, stays.
-
-    Raises:
-        ValueError: There are links in it: what they lead to may be anything, and a folder would be missing without them.
-    """
+    """Copies a dataset's folder to `data/FOLDER`, whole or not at all; one that is there, and the same, stays."""
     source, target = Path(data), ROOT / "data" / params.dataset.folder
-    found = links(source)
-    if found:
-        raise ValueError(
-            f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
-        )
     if target.is_dir() and same_tree(source, target):
         say(f"data: {target.relative_to(ROOT)} is the same as {data} already")
         return

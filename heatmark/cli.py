@@ -168,7 +168,7 @@ def params(
     """Show a whole recipe: every key with its meaning and source."""
     from pipelines import params as printing
 
-    printing.main(recipe, plain, list_)  # type: ignore[attr-defined]
+    printing.main(recipe, plain, list_)
 
 
 @app.command(rich_help_panel=LOOK)

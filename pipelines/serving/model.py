@@ -10,10 +10,7 @@ import numpy as np
 import torch
 
 from components import images
-from components.crops import crop_affine, cut
-from components.geometry import apply, invert
-from components.model import BATCH, LandmarkModel
-from components.samples import Box
+from components.model import LandmarkModel
 from pipelines.runtime import environment
 from pipelines.serving.faces import Faces
 
@@ -82,8 +79,8 @@ class Model:
         counts = [len(part) for part in parts]
         picture = np.repeat(np.arange(len(pixels)), counts)
         together = np.concatenate([np.zeros((0, 4)), *parts])
-        landmarks, confidence = _find(self.network, [pixels[i] for i in picture], together)
-        return Faces(landmarks, confidence, together, picture, pixels, self.scheme)
+        found = self.network.find([pixels[i] for i in picture], together)
+        return Faces(found.landmarks, found.confidence, together, picture, pixels, self.scheme)
 
 
 def _pixels(picture: Picture) -> np.ndarray:
@@ -127,15 +124,3 @@ def check_box(box: np.ndarray, picture: np.ndarray) -> None:
         raise ValueError(f"{shown}: expected x0 < x1 and y0 < y1, px")
     if x1 < -0.5 or y1 < -0.5 or x0 > width - 0.5 or y0 > height - 0.5:
         raise ValueError(f"{shown} lies outside the picture of {width} x {height} px")
-
-
-def _find(model: LandmarkModel, pictures: Sequence[np.ndarray], boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `LandmarkModel.predict`, with the confidence: (N, K, 2), image px, and (N, K)."""
-    num_landmarks, crop = model.config.scheme.num_landmarks, model.config.codec.crop
-    parts = [(np.zeros((0, num_landmarks, 2), np.float32), np.zeros((0, num_landmarks), np.float32))]
-    for first in range(0, len(boxes), BATCH):
-        affines = [crop_affine(Box(*box), crop, model.config.expand) for box in boxes[first : first + BATCH]]
-        crops = [cut(picture, affine, crop) for picture, affine in zip(pictures[first:], affines, strict=False)]
-        landmarks, confidence = model.predict_crops(np.stack(crops))
-        parts.append((apply(invert(np.stack(affines)), landmarks), confidence))
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
