@@ -40,7 +40,7 @@ class Project:
         self.root = root
 
     def run(
-        self, *words: str, check: bool = True, timeout: float = 3600, **environment: str
+        self, *words: str, check: bool = True, timeout: float = 600, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command as a user would, in the copy's root; "python" is this very Python."""
         done = subprocess.run(
