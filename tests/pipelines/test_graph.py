@@ -50,7 +50,7 @@ def params_read_by(stage):
     return {name for name in fields if not any(other.startswith(f"{name}.") for other in fields)}
 
 
-@pytest.mark.parametrize("stage", STAGES[1:])
+@pytest.mark.parametrize("stage", STAGES)
 def test_all_params_that_a_stage_reads_make_dvc_run_it_again(stage):
     tracked = GRAPH[stage]["params"]
     in_paths = str(GRAPH[stage]["deps"]) + GRAPH[stage]["cmd"]
