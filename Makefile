@@ -65,7 +65,7 @@ exp: .venv/.done  ## one experiment: SET=train.lr=0.001
 	heatmark exp $(SET)
 
 bench: .venv/.done  ## the data path against a plain loader
-	heatmark study data_path
+	heatmark study data-path
 
 lock: .venv/.done  ## requirements.lock from pyproject.toml; uv.lock would write down where wheels were found
 	# uv would keep to the pin below, which no local wheel's name equals, and take the index's torch with all of CUDA.

@@ -13,11 +13,11 @@ GUARD = 'if __name__ == "__main__":'
 
 
 def names(root: Path) -> dict[str, str]:
-    """Name -> the first line of its docstring, of every file or package in studies/ that can be run."""
+    """Name, as one types it -> the first line of its docstring, of every file or package in studies/ that can be run."""
     files = [path for path in (root / "studies").glob("*.py") if GUARD in path.read_text(encoding="utf-8")]
     found = {path.stem: path for path in files}
     found |= {path.parent.name: path for path in (root / "studies").glob("*/__main__.py")}
-    return {name: _first_line(found[name]) for name in sorted(found)}
+    return {name.replace("_", "-"): _first_line(found[name]) for name in sorted(found)}
 
 
 def _first_line(path: Path) -> str:
@@ -38,9 +38,9 @@ def start(root: Path, name: str, arguments: list[str]) -> None:
     Raises:
         ValueError: No study has this name.
     """
-    known = names(root)
-    if name not in known:
+    known, module = names(root), name.replace("-", "_")
+    if name.replace("_", "-") not in known:
         raise ValueError(f"unknown study {name!r}; known: {', '.join(known)}")
     sys.stdout.flush()
     # -P: the code is the checkout's, by PYTHONPATH, and not whatever lies in the working directory.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", f"studies.{name}", *arguments])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", f"studies.{module}", *arguments])

@@ -112,11 +112,11 @@ def test_a_root_that_is_no_checkout_is_refused(tmp_path):
 
 def test_studies_are_listed_with_what_they_ask_and_started_with_their_own_options():
     listed = heatmark("study").stdout
-    for name in ("comparison", "data_path", "floors", "siamese"):
+    for name in ("comparison", "data-path", "floors", "siamese"):
         assert re.search(rf"^  {name}\n      \w", listed, re.M)
     assert max(len(line) for line in listed.splitlines()) <= 80
     assert "python -m studies.siamese" in heatmark("study", "siamese", "--help").stdout
-    assert "unknown study 'flors'; known: comparison, data_path" in heatmark("study", "flors").stderr
+    assert "unknown study 'flors'; known: comparison, data-path" in heatmark("study", "flors").stderr
 
 
 def test_a_study_keeps_its_exit_code_and_the_working_directory(tmp_path):
