@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from prefect import get_run_logger
 
@@ -25,6 +27,9 @@ NOISE = (
     "> python -m",
     "Verifying data sources",
 )
+
+
+GRACE_S = 5
 
 
 def stream(command: Sequence[str]) -> None:
@@ -52,13 +57,27 @@ def stream(command: Sequence[str]) -> None:
                 print(line, flush=True)
                 logger.info(line)
     except BaseException:
-        # The whole group: DVC passes nothing on to the stage that it runs.
-        os.killpg(process.pid, signal.SIGTERM)
+        end_group(process)
         raise
     finally:
         code = process.wait()
     if code:
         raise ValueError(last_word(said) or f"{' '.join(command)} ended with {code}")
+
+
+def end_group(process: subprocess.Popen) -> None:
+    """Ends a command and all of its group: DVC passes nothing on to the stage that it runs.
+
+    Asked first, so that a stage tidies up; then killed, since Ray listens to nobody while it starts.
+    """
+    deadline = time.monotonic() + GRACE_S
+    with suppress(ProcessLookupError):  # nobody is left
+        os.killpg(process.pid, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            process.poll()  # until it is asked for, a dead leader counts as one of its group
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def last_word(lines: Sequence[str]) -> str:
