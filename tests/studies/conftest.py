@@ -12,7 +12,7 @@ from studies.inputs.crops import draw_shard
 from studies.inputs.recipe import with_changes
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
-BASE, CROPS = "recipes/small.yaml", "crops"
+BASE, CROPS = "recipes/smallest.yaml", "crops"
 
 
 @pytest.fixture(scope="session")

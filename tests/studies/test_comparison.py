@@ -22,7 +22,7 @@ from studies.comparison.views import disagreement
 from studies.inputs.crops import read_crops
 
 ROOT = Path(__file__).parents[2]
-BASE, CROPS = "recipes/small.yaml", "crops"
+BASE, CROPS = "recipes/smallest.yaml", "crops"
 CHOSEN = ("subpixel, MSE", "subpixel, cross-entropy")
 TABLE = ("python", "-m", "studies.comparison", "table", CROPS, "runs/compared", "--seeds", "0")
 

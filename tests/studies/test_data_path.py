@@ -32,7 +32,7 @@ def test_by_default_it_measures_hihs_targets_on_drawn_faces(small):
 
 
 def test_it_takes_any_recipe_and_its_crops_says_what_ray_adds_and_fails_below_its_goal(small):
-    words = (*WORDS, "--recipe", "recipes/small.yaml", "--crops", "crops", "--ray", "--goal", "1000")
+    words = (*WORDS, "--recipe", "recipes/smallest.yaml", "--crops", "crops", "--ray", "--goal", "1000")
     done = small.run(*words, check=False)
     assert "│ plain loader" in done.stdout
     assert re.search(r"Ray adds -?\d+ ms per epoch of 2 faces", done.stdout)
@@ -57,7 +57,7 @@ def test_wrong_input_is_refused_before_any_work(words: dict, sentence: str) -> N
 
 @pytest.mark.parametrize("codec", [HIH, {"name": "rounded", "stride": 4, "sigma": 1.5}])
 def test_both_loaders_draw_the_same_landmarks_of_the_same_faces(codec: dict, small, tmp_path: Path) -> None:
-    params = with_changes(load_params(small.root / "recipes/small.yaml"), {"codec": codec})
+    params = with_changes(load_params(small.root / "recipes/smallest.yaml"), {"codec": codec})
     crops = train_crops(small.root / "crops", params, 2)
     loaders = Loaders.of(crops, tmp_path, params)
     faces = loaders.plain.dataset

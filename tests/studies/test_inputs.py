@@ -58,7 +58,7 @@ def test_drawn_crops_are_as_preprocess_stores_them(tmp_path: Path) -> None:
 
 
 def test_without_a_folder_faces_are_drawn_and_with_one_they_are_its_own(small) -> None:
-    params = load_params(small.root / "recipes/small.yaml")
+    params = load_params(small.root / "recipes/smallest.yaml")
     faces = [train_crops(folder, params, 2) for folder in (None, small.root / "crops")]
     # The fixture's training faces are the first two drawn.
     assert faces[0].equals(faces[1])
@@ -86,6 +86,6 @@ def test_without_a_folder_faces_are_drawn_and_with_one_they_are_its_own(small) -
 )
 def test_crops_of_another_recipe_are_refused(changes, folder, count, sentence, small, monkeypatch) -> None:
     monkeypatch.chdir(small.root)
-    params = with_changes(load_params(small.root / "recipes/small.yaml"), changes)
+    params = with_changes(load_params(small.root / "recipes/smallest.yaml"), changes)
     with pytest.raises(ValueError, match=re.escape(sentence)):
         train_crops(folder and Path(folder), params, count)

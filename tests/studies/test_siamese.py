@@ -11,12 +11,12 @@ from studies.siamese import main
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 
-WORDS = ("python", "-m", "studies.siamese", "--recipe", "recipes/small.yaml", "--faces", "2", "--rounds", "1")
+WORDS = ("python", "-m", "studies.siamese", "--recipe", "recipes/smallest.yaml", "--faces", "2", "--rounds", "1")
 
 
 def test_it_says_what_each_way_costs_on_the_recipes_own_crops(small):
     lines = small.run(*WORDS, "--crops", "crops", "--heatmap", "mse").stdout.splitlines()
-    assert "recipes/small.yaml, mse, 2 faces a step, median of 1" == lines[0]
+    assert "recipes/smallest.yaml, mse, 2 faces a step, median of 1" == lines[0]
     costs = [
         re.fullmatch(r"(.+?) +batch +[\d.]+ ms/face, step +[\d.]+ ms/face, ([\d.]+) x", line) for line in lines[1:]
     ]
