@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from hypothesis import settings
 from pipelines.runtime import environment
 
 environment.set_defaults()  # before anything imports ray, prefect, mlflow or dvc
+
+# A shell that starts the tests in the background has them, and all that they start, pass over a Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ["components", "pipelines", "flows", "studies", "heatmark", "recipes"]
