@@ -1,6 +1,8 @@
-"""What networks and heads are made of alike: a layer, and a start of convolutions."""
+"""What networks and heads are made of alike: a layer, and the first weights of convolutions."""
 
 from __future__ import annotations
+
+import math
 
 from torch import nn
 
@@ -16,3 +18,14 @@ def draw_convolutions(whole: nn.Module, std: float) -> None:
     for module in whole.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, std=std)
+
+
+def draw_heatmap_layer(layer: nn.Conv2d, rms: float) -> None:
+    """Draws a 1 x 1 convolution anew, so that its first maps are noise of this root mean square, around 0.
+
+    Its input comes out of batch norm and ReLU: half of a square of 1 in each channel, so that noise of weights of
+    deviation s over C channels has the root mean square s * sqrt(C / 2).
+    """
+    nn.init.normal_(layer.weight, std=rms / math.sqrt(layer.in_channels / 2))
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)

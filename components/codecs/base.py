@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,23 +27,33 @@ class Grid:
     Attributes:
         crop: Side of the crop, px.
         stride: Crop px per cell.
+        sigma: Standard deviation of the Gaussian on the heatmap, cells.
 
     Raises:
-        ValueError: The stride does not divide the crop, or the crop is out of its bounds.
+        ValueError: The stride does not divide the crop, the sigma is not positive, or one of them is out of its bounds.
     """
 
     crop: int
     stride: int
+    sigma: float
 
     def __post_init__(self) -> None:
         if self.crop <= 0 or self.stride <= 0 or self.crop % self.stride:
             raise ValueError(f"stride {self.stride} does not divide crop {self.crop}")
+        if self.sigma <= 0:
+            raise ValueError(f"a sigma is above 0, got {self.sigma}")
         check_range("crop", self.crop, CROP)
+        check_range("sigma", self.sigma, SIGMA)
 
     @property
     def side(self) -> int:
         """Cells along each axis of the map."""
         return self.crop // self.stride
+
+    @property
+    def target_rms(self) -> float:
+        """Root mean square of a drawn heatmap: of a Gaussian with peak 1, whose square sums to pi sigma^2."""
+        return math.sqrt(math.pi) * self.sigma / self.side
 
     @property
     def head(self) -> Head | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from components.codecs.base import MAX_WINDOW, SIGMA, Grid, gaussian_maps, last_stack
+from components.codecs.base import MAX_WINDOW, Grid, gaussian_maps, last_stack
 from components.codecs.decoders import DECODERS, Reading
 from components.configuration import check_known
 from components.geometry import from_cells
@@ -22,7 +22,6 @@ class Gaussian(Grid):
     """Draws a Gaussian around the encoded cells; read by any decoder.
 
     Attributes:
-        sigma: Standard deviation of the Gaussian, cells.
         window: Odd side of the decoder's window, cells. At the border its outer part is left out, not moved inside.
         temperature: Factor on the map's values, of the soft-argmax.
         decoder: Key in `DECODERS`.
@@ -31,7 +30,6 @@ class Gaussian(Grid):
         ValueError: An unknown decoder, an even window, a sigma or temperature that is not positive, or one out of bounds.
     """
 
-    sigma: float
     window: int = 5
     temperature: float = 10.0
     decoder: str = "soft_argmax"
@@ -39,12 +37,9 @@ class Gaussian(Grid):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_known(DECODERS, "decoder", self.decoder)
-        if self.window < 1 or self.window % 2 == 0 or self.sigma <= 0 or self.temperature <= 0:
-            raise ValueError(
-                f"a window is odd, a sigma and a temperature above 0; got {self.window}, {self.sigma}, {self.temperature}"
-            )
+        if self.window < 1 or self.window % 2 == 0 or self.temperature <= 0:
+            raise ValueError(f"a window is odd, a temperature above 0; got {self.window}, {self.temperature}")
         check_range("window", self.window, WINDOW)
-        check_range("sigma", self.sigma, SIGMA)
         check_range("temperature", self.temperature, NOT_NEGATIVE)
 
     def render(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -40,7 +40,6 @@ class Hih(Grid):
     `components.codecs.released`.
 
     Attributes:
-        sigma: Standard deviation of the Gaussian on the integer map, cells.
         decimal: Bins along each axis.
         decimal_sigma: Standard deviation of the Gaussian on the decimal map, bins.
         bins: "floor" or "released".
@@ -53,7 +52,6 @@ class Hih(Grid):
             positive or out of bounds. Which heads there are, the model knows.
     """
 
-    sigma: float
     decimal: int = 8
     decimal_sigma: float = 1.0
     bins: str = "floor"
@@ -67,10 +65,9 @@ class Hih(Grid):
         if self.bins == "released" and self.decoder != "argmax":
             # Their last two bins look alike where the decimal map is cut off.
             raise ValueError("bins 'released' are read by decoder 'argmax', as their authors do")
-        if self.decimal < 1 or self.sigma <= 0 or self.decimal_sigma <= 0:
-            raise ValueError("hih takes a decimal of at least 1, and sigmas above 0")
+        if self.decimal < 1 or self.decimal_sigma <= 0:
+            raise ValueError("hih takes a decimal of at least 1, and a decimal_sigma above 0")
         check_range("decimal", self.decimal, DECIMAL)
-        check_range("sigma", self.sigma, SIGMA)
         check_range("decimal_sigma", self.decimal_sigma, SIGMA)
 
     @property

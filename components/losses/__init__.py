@@ -18,9 +18,9 @@ from components.losses.heatmap import heatmap_cross_entropy, heatmap_mse, read_c
 from components.losses.star import star
 
 HEATMAP_LOSSES: dict[str, HeatmapLoss] = {
-    "adaptive_wing": HeatmapLoss.of_maps(adaptive_wing, read_mse),
+    "adaptive_wing": HeatmapLoss.of_maps(adaptive_wing, read_mse, as_drawn=True),
     "cross_entropy": HeatmapLoss.of_maps(heatmap_cross_entropy, read_cross_entropy),
-    "mse": HeatmapLoss.of_maps(heatmap_mse, read_mse),
+    "mse": HeatmapLoss.of_maps(heatmap_mse, read_mse, as_drawn=True),
     "star": HeatmapLoss.of_cells(star, read_cross_entropy),
 }
 DECIMAL_LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {

@@ -7,7 +7,7 @@ from components.metrics.fitting import check_protocol, misfit
 from components.metrics.protocols import Protocol
 from components.metrics.published import PROTOCOLS
 from components.metrics.summary import summarise
-from components.metrics.uncertainty import bootstrap_interval
+from components.metrics.uncertainty import bootstrap_interval, crossed_interval
 
 __all__ = [
     "PROTOCOLS",
@@ -18,6 +18,7 @@ __all__ = [
     "bootstrap_interval",
     "ced",
     "check_protocol",
+    "crossed_interval",
     "failure_rate",
     "landmark_errors",
     "misfit",

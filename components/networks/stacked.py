@@ -19,6 +19,11 @@ class StackedNet(nn.Module):
     stacks: nn.ModuleList
     with_feature: bool
 
+    @property
+    def heatmap_layers(self) -> list[nn.Conv2d]:
+        """What the maps come out of."""
+        return [stack.heatmap for stack in self.stacks]
+
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         x = self.stem(x)
         heatmaps = []

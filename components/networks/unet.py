@@ -72,6 +72,11 @@ class UNetNet(nn.Module):
         self.heatmap = nn.Conv2d(width, num_landmarks, 1)
         self.with_feature = with_feature
 
+    @property
+    def heatmap_layers(self) -> list[nn.Conv2d]:
+        """What the maps come out of."""
+        return [self.heatmap]
+
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         x = self.stem(x)
         levels = [x := self.down[0](x)]

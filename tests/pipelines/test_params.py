@@ -122,7 +122,7 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ({"codec.name": None}, "codec.name is missing"),
         ({"network.name": None}, "network.name is missing"),
         ({"codec.sgma": 1}, "codec 'subpixel' has no sgma; it has crop, decoder, sigma, stride, temperature, window"),
-        ({"codec.window": 4}, "a window is odd, a sigma and a temperature above 0; got 4, 0.8, 10.0"),
+        ({"codec.window": 4}, "a window is odd, a temperature above 0; got 4, 10.0"),
         ({"codec.stride": 3}, "stride 3 does not divide crop 128"),
         ({"codec.stride": 8}, "the network's stride is 4, the codec's 8"),
         ({"network.name": "vit"}, "unknown network 'vit'; known: fan, hourglass, unet"),

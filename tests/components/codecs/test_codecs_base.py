@@ -8,7 +8,7 @@ import torch
 from components.codecs.base import Grid, gaussian_maps, last_stack
 from components.peaks import find_peak
 
-GRID = Grid(crop=32, stride=4)
+GRID = Grid(crop=32, stride=4, sigma=1.0)
 
 
 def test_a_grid_has_a_cell_for_every_stride_px() -> None:

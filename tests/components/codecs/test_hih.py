@@ -100,7 +100,7 @@ def test_unknown_bins_are_refused() -> None:
 
 @pytest.mark.parametrize("wrong", [{"decimal": 0}, {"decimal_sigma": 0.0}])
 def test_a_decimal_map_without_extent_is_refused(wrong: dict) -> None:
-    with pytest.raises(ValueError, match="hih takes a decimal of at least 1, and sigmas above 0"):
+    with pytest.raises(ValueError, match="hih takes a decimal of at least 1, and a decimal_sigma above 0"):
         Hih(**{"crop": 256, "stride": 4, "sigma": 1.5, **wrong})
 
 

@@ -125,7 +125,7 @@ def test_half_a_cell_cannot_hide_in_a_round_trip(cell_errors: Callable) -> None:
 
 @pytest.mark.parametrize("wrong", [{"window": 4}, {"window": 0}, {"window": -1}, {"temperature": 0.0}])
 def test_an_even_window_or_a_temperature_of_0_is_refused(wrong: dict) -> None:
-    with pytest.raises(ValueError, match="a window is odd, a sigma and a temperature above 0; got "):
+    with pytest.raises(ValueError, match="a window is odd, a temperature above 0; got "):
         Subpixel(**{"crop": 256, "stride": 4, "sigma": 1.5, **wrong})
 
 

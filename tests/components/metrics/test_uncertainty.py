@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from components.metrics import auc, bootstrap_interval, failure_rate
+from components.metrics import auc, bootstrap_interval, crossed_interval, failure_rate
 
 VALUES = np.random.default_rng(0).gamma(4, 0.01, 200)
 
@@ -54,3 +54,40 @@ def test_equal_faces_have_an_interval_of_no_width() -> None:
 def test_any_statistic_over_an_axis_lies_inside_its_interval(statistic) -> None:
     low, high = bootstrap_interval(VALUES, statistic)
     assert low < statistic(VALUES) < high
+
+
+# Over trainings and faces.
+
+
+def trainings(rng: np.random.Generator, of_training: float, of_face: float) -> np.ndarray:
+    """(3, 60) around 4, with deviations of trainings and of faces, and a rest of 0.5."""
+    values = 4 + of_training * rng.normal(size=(3, 1)) + of_face * rng.normal(size=(1, 60))
+    return values + 0.5 * rng.normal(size=(3, 60))
+
+
+@pytest.mark.parametrize(("of_training", "of_face"), [(0.0, 1.0), (0.1, 1.0), (0.5, 0.2)])
+def test_crossed_intervals_cover_what_other_trainings_on_other_faces_come_to(of_training, of_face) -> None:
+    rng = np.random.default_rng(0)
+    intervals = [crossed_interval(trainings(rng, of_training, of_face)) for _ in range(400)]
+    # 95% with a deviation of 1.1%; the approximate degrees of freedom are on the careful side.
+    assert 0.92 <= np.mean([low <= 4 <= high for low, high in intervals]) <= 0.995
+
+
+def test_an_interval_of_faces_alone_is_too_short_where_trainings_differ() -> None:
+    rng = np.random.default_rng(0)
+    intervals = [bootstrap_interval(trainings(rng, 0.5, 0.2).mean(0)) for _ in range(100)]
+    assert np.mean([low <= 4 <= high for low, high in intervals]) < 0.6
+
+
+def test_trainings_that_differ_by_nothing_leave_the_faces_interval() -> None:
+    faces = np.random.default_rng(0).normal(4, 1, 60)
+    low, high = crossed_interval(np.stack([faces, faces, faces]))
+    # The formula of a mean: t of 59 degrees of freedom, 2.0010, times the standard error.
+    assert 2.0010 * faces.std(ddof=1) / np.sqrt(60) == pytest.approx((high - low) / 2, rel=1e-4)
+    assert faces.mean() == pytest.approx((high + low) / 2)
+
+
+@pytest.mark.parametrize("shape", [(1, 60), (3, 1)])
+def test_one_training_or_one_face_has_no_crossed_interval(shape: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=f"takes two of each, got {shape[0]} and {shape[1]}$"):
+        crossed_interval(np.zeros(shape))
