@@ -70,6 +70,14 @@ def invert(affine: np.ndarray) -> np.ndarray:
     return np.concatenate([linear, -linear @ affine[..., 2:]], axis=-1)
 
 
+def mirror(landmarks: np.ndarray, width: int) -> np.ndarray:
+    """Where landmarks (..., 2), (x, y), px, are in the mirror image of a picture: x -> width - 1 - x.
+
+    Which landmark each is changes too: the scheme's `flip` says into which.
+    """
+    return np.stack([width - 1 - landmarks[..., 0], landmarks[..., 1]], -1)
+
+
 def from_unit(affine: np.ndarray, source: int, target: int) -> np.ndarray:
     """An affine (..., 2, 3) between squares from -1 to 1 as one between square pictures, px; the inverse of `to_unit`."""
     outer = np.array([[target / 2, 0, (target - 1) / 2], [0, target / 2, (target - 1) / 2]])

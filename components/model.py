@@ -14,11 +14,11 @@ from torch import nn
 from components.codecs import CODECS, Codec
 from components.configuration import build, check_known, checked, shortened
 from components.crops import crop_affine, cut
-from components.geometry import apply, invert
+from components.geometry import apply, invert, mirror
 from components.heads import HEADS, HeadModule
 from components.heads.base import Sizes
 from components.interfaces import Decoded
-from components.layers import draw_convolutions
+from components.layers import draw_convolutions, draw_heatmap_layer
 from components.limits import Range, check_parameters, check_range
 from components.losses import HEATMAP_LOSSES
 from components.model_file import CHECKSUM, CONFIG, WEIGHTS, read_fields, read_weights, write
@@ -149,6 +149,12 @@ class LandmarkModel(nn.Module):
         self.network, self.head = _parts(config)
         if config.network.conv_std is not None:
             draw_convolutions(self, config.network.conv_std)
+        elif HEATMAP_LOSSES[config.heatmap_loss].as_drawn:
+            # PyTorch's own start is noise of about 0.5, the targets' mean square is 1 in a thousand: the first steps would
+            # do nothing but press the maps to 0, the features below them with it, and leave Adam with a memory of
+            # gradients two hundred times those of what is left to learn (docs/log.md).
+            for layer in self.network.heatmap_layers:
+                draw_heatmap_layer(layer, config.codec.target_rms)
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
         self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
 
@@ -170,15 +176,25 @@ class LandmarkModel(nn.Module):
         return codec.decode(self.read(outputs, codec.sigma))
 
     @torch.no_grad()
-    def predict_crops(self, pixels: np.ndarray) -> Found:
+    def predict_crops(self, pixels: np.ndarray, mirrored: bool = False) -> Found:
         """Crops (N, H, W, 3) uint8 RGB -> landmarks, crop px, and their confidence.
+
+        With `mirrored`, the means of what is said of the crop and of its mirror image, at twice the work.
 
         Raises:
             ValueError: What the network says is not finite.
         """
         self.eval()
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).to(self.mean.device)
-        outputs = self(batch.contiguous())
+        found = self._find_on_crops(batch.contiguous())
+        if not mirrored:
+            return found
+        other, flip = self._find_on_crops(batch.flip(-1).contiguous()), list(self.config.scheme.flip)
+        landmarks = mirror(other.landmarks, self.config.codec.crop)[:, flip]
+        return Found((found.landmarks + landmarks) / 2, (found.confidence + other.confidence[:, flip]) / 2)
+
+    def _find_on_crops(self, batch: torch.Tensor) -> Found:
+        outputs = self(batch)
         _check_finite(outputs)
         decoded = self.decode(outputs)
         return Found(decoded.landmarks.cpu().numpy(), decoded.confidence.cpu().numpy())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class Protocol:
         schemes: Keys in `SCHEMES` that it is for; any where there are none.
         datasets: Keys in `DATASETS` that it is for; any where there are none. Schemes and subsets mostly say enough.
         source: Whose convention it is.
+        mirrored: Whether predictions are means of what is said of a crop and of its mirror image; no published
+            convention has that.
     """
 
     name: str
@@ -53,12 +55,19 @@ class Protocol:
     schemes: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     source: str = ""
+    mirrored: bool = False
 
     @property
     def hash(self) -> str:
         """12 hexadecimal digits of every field that a number depends on: numbers of unequal hashes do not compare."""
         fields = {name: value for name, value in asdict(self).items() if name not in _WORDS}
+        if not self.mirrored:
+            del fields["mirrored"]  # as hashes were before there was a choice
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
+
+    def with_mirrored(self) -> Protocol:
+        """The same for predictions that average the mirror image, under a name and a hash of its own."""
+        return replace(self, name=f"{self.name}_mirrored", mirrored=True)
 
     @property
     def as_published(self) -> bool:

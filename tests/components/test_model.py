@@ -314,3 +314,25 @@ def test_a_thing_of_wrong_fields_is_refused(fields: dict, message: str) -> None:
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(ValueError, match=r"codec 'rounded' lacks sigma"):
         build(CODECS, "codec", {"name": "rounded", "crop": 64, "stride": 4})
+
+
+# The mirror image.
+
+
+def test_the_mean_with_the_mirror_image_is_the_same_whichever_of_both_is_given(model: LandmarkModel) -> None:
+    (picture,) = pictures((64, 64))
+    found = model.predict_crops(picture[None], mirrored=True)
+    mirrored = model.predict_crops(picture[None, :, ::-1], mirrored=True)
+    flip = list(model.config.scheme.flip)
+    # By hand: x -> 63 - x, and each landmark is the other eye's.
+    x, y = mirrored.landmarks[:, flip].transpose(2, 0, 1)
+    np.testing.assert_allclose(found.landmarks, np.stack([63 - x, y], -1), atol=1e-4)
+    np.testing.assert_allclose(found.confidence, mirrored.confidence[:, flip], atol=1e-6)
+
+
+def test_it_is_the_mean_of_both(model: LandmarkModel) -> None:
+    (picture,) = pictures((64, 64))
+    plain, other = (model.predict_crops(crop[None]) for crop in (picture, picture[:, ::-1]))
+    x, y = other.landmarks[:, list(model.config.scheme.flip)].transpose(2, 0, 1)
+    expected = (plain.landmarks + np.stack([63 - x, y], -1)) / 2
+    np.testing.assert_allclose(expected, model.predict_crops(picture[None], mirrored=True).landmarks, atol=1e-4)

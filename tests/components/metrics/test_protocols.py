@@ -27,6 +27,7 @@ OTHER = {
     "schemes": ("other",),
     "datasets": ("other",),
     "source": "somebody else",
+    "mirrored": True,
 }
 # What decides no number: who it is for, and how it is told.
 WORDS = {"schemes", "datasets", "source"}
@@ -279,3 +280,13 @@ def test_a_face_is_measurable_where_its_normaliser_is_a_length() -> None:
     boxes = np.array([[0, 0, 9, 9], [np.nan] * 4, [5, 5, 5, 9], [0, 0, np.inf, 9]])
     of_own_box = PROTOCOLS["aflw19_box"].measurable(truth[:, :19], SCHEMES["aflw19"], boxes)
     assert [True, False, False, False] == of_own_box.tolist()
+
+
+def test_averaging_the_mirror_image_has_a_name_and_a_hash_of_its_own() -> None:
+    plain = PROTOCOLS["inter_ocular"]
+    mirrored = plain.with_mirrored()
+    assert "inter_ocular_mirrored" == mirrored.name
+    assert plain.hash != mirrored.hash
+    # As it stands beside every figure that was ever published by this project.
+    assert "6187c11d33a8" == plain.hash
+    assert (False, True) == (plain.to_dict()["mirrored"], mirrored.to_dict()["mirrored"])
