@@ -45,7 +45,7 @@ class Way:
         self.crops, self.params = crops, params
         self.model = LandmarkModel(config).to(memory_format=torch.channels_last)
         self.maker = replace(batch_maker(params, 0, 1), seed=0, batch_size=len(crops), num_views=num_views)
-        self.objective = replace(params.loss, siamese_weight=siamese_weight)
+        self.objective = replace(params.loss, num_views=num_views, siamese_weight=siamese_weight)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
         self.flip = torch.tensor(config.scheme.flip)
         self.batch_s: list[float] = []

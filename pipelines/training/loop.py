@@ -137,7 +137,7 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
         with torch.autocast(worker.device.type, torch.bfloat16, enabled=params.train.precision == "bfloat16"):
             outputs = forward(batch["pixels"])
         maps = config.codec.render(batch)
-        total, weight = objective.sums(outputs, maps, batch, config.codec.sigma, flip, model.head)
+        total, weight = objective.sums(outputs, maps, batch, config.codec.sigma, flip, model.head, step / plan.total)
         sums = reduce_sum(torch.stack([total.detach(), weight]))
         if not torch.isfinite(sums).all():
             raise ValueError(f"the loss is not finite at step {step}: lower train.lr ({params.train.lr})")

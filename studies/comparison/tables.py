@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from components.metrics import PROTOCOLS, bootstrap_interval, nme
+from components.metrics import PROTOCOLS, bootstrap_interval, crossed_interval, nme
+from components.metrics.summary import members_of
 from components.model import LandmarkModel
 from pipelines.params import Params
 from pipelines.runtime.tables import from_column
@@ -57,51 +59,66 @@ class Results:
     def done(self, *variants: str) -> bool:
         return all(run.done for variant in variants for run in self.runs(variant))
 
-    def errors_of(self, predicted: np.ndarray) -> np.ndarray:
-        """NME per face that the protocol measures, in per cent.
+    @property
+    def truth(self) -> np.ndarray:
+        """Landmarks (N, K, 2), (x, y), image px, of all faces."""
+        return from_column(self.faces, "landmarks", self.params.model().scheme.num_landmarks, 2)
+
+    @cached_property
+    def measured(self) -> np.ndarray:
+        """Which faces the protocol measures.
 
         Raises:
-            ValueError: It measures none.
+            ValueError: None.
         """
-        scheme, protocol = self.params.model().scheme, PROTOCOLS[self.params.evaluate.protocol]
-        truth = from_column(self.faces, "landmarks", scheme.num_landmarks, 2)
-        normaliser = protocol.normalise(truth, scheme)
-        chosen = protocol.covers(self.faces.column("subsets").to_pylist()) & (normaliser > 0)  # NaN is not
-        if not chosen.any():
-            raise ValueError(f"protocol {protocol.name!r} can measure none of the {len(truth)} test faces")
-        return 100 * nme(predicted[chosen], truth[chosen], normaliser[chosen])
+        protocol = PROTOCOLS[self.params.evaluate.protocol]
+        measured = protocol.covers(self.faces.column("subsets").to_pylist())
+        measured &= protocol.measurable(self.truth, self.params.model().scheme)
+        if not measured.any():
+            raise ValueError(f"protocol {protocol.name!r} can measure none of the {len(measured)} test faces")
+        return measured
 
-    def errors(self, variant: str) -> list[np.ndarray]:
-        """The same for each seed."""
-        return [self.errors_of(run.predicted(self.faces)) for run in self.runs(variant)]
+    def errors_of(self, predicted: np.ndarray) -> np.ndarray:
+        """NME per face that the protocol measures, in per cent."""
+        scheme, protocol = self.params.model().scheme, PROTOCOLS[self.params.evaluate.protocol]
+        truth = self.truth[self.measured]
+        return 100 * nme(predicted[self.measured], truth, protocol.normalise(truth, scheme))
+
+    def errors(self, variant: str) -> np.ndarray:
+        """The same for each seed: (S, N)."""
+        return np.stack([self.errors_of(run.predicted(self.faces)) for run in self.runs(variant)])
+
+    def members(self) -> dict[str, np.ndarray]:
+        """Subset -> which of those faces are in it (N,)."""
+        names = self.faces.column("subsets").to_pylist()
+        return {name: chosen[self.measured] for name, chosen in members_of(names).items()}
 
 
 def variant_table(results: Results, against: str) -> Iterator[str]:
-    """Each variant, and its difference from one of them."""
+    """Each variant, its difference from one of them, and its mean over the faces of each subset."""
     seeds = " and ".join(map(str, results.seeds))
-    title = f"NME, seed{'s' * (len(results.seeds) > 1)} {seeds}"
-    yield f"| variant | {title} | mean (95%) | minus {against} (95%) | disagreement of two views | training |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    base = np.mean(results.errors(against), axis=0)
+    subsets = {name: chosen for name, chosen in results.members().items() if not chosen.all()}
+    header = [f"NME, seed{'s' * (len(results.seeds) > 1)} {seeds}", "mean (95%)", f"minus {against} (95%)", *subsets]
+    yield f"| variant | {' | '.join(header)} | disagreement of two views | training |"
+    yield "| --- |" + " --- |" * (len(header) + 2)
+    base = results.errors(against)
     for variant in filter(results.done, VARIANTS):
         runs, errors = results.runs(variant), results.errors(variant)
         seconds = np.mean([run.seconds for run in runs])
         models = [LandmarkModel.load(run.folder / MODEL) for run in runs]
         apart = np.mean([disagreement(model, results.faces, results.params) for model in models])
-        each, mean = ", ".join(f"{seed.mean():.2f}%" for seed in errors), np.mean(errors, axis=0)
-        yield (
-            f"| {variant} | {each} | {with_interval(mean)} | {with_interval(mean - base)} | {apart:.2f}% | {seconds:.0f} s |"
-        )
+        row = [", ".join(f"{seed.mean():.2f}%" for seed in errors), with_interval(errors), with_interval(errors - base)]
+        row += [f"{errors[:, chosen].mean():.2f}%" for chosen in subsets.values()]
+        yield f"| {variant} | {' | '.join(row)} | {apart:.2f}% | {seconds:.0f} s |"
 
 
 def pair_table(results: Results) -> Iterator[str]:
-    """Differences, face by face."""
+    """Differences, seed by seed and face by face."""
     yield "| difference, face by face | NME (95%) |"
     yield "| --- | --- |"
     for one, other in PAIRS:
         if results.done(one, other):
-            difference = np.mean(results.errors(one), axis=0) - np.mean(results.errors(other), axis=0)
-            yield f"| {one} minus {other} | {with_interval(difference)} |"
+            yield f"| {one} minus {other} | {with_interval(results.errors(one) - results.errors(other))} |"
 
 
 def decoder_table(results: Results) -> Iterator[str]:
@@ -111,7 +128,7 @@ def decoder_table(results: Results) -> Iterator[str]:
     for variant in filter(results.done, READ_BY):
         for decoder in READ_BY[variant]:
             errors = [results.errors_of(read_again(run, decoder, results)) for run in results.runs(variant)]
-            yield f"| {variant} | {decoder} | {with_interval(np.mean(errors, axis=0))} |"
+            yield f"| {variant} | {decoder} | {with_interval(np.stack(errors))} |"
 
 
 def read_again(run: Run, decoder: str, results: Results) -> np.ndarray:
@@ -123,5 +140,6 @@ def read_again(run: Run, decoder: str, results: Results) -> np.ndarray:
 
 
 def with_interval(values: np.ndarray) -> str:
-    low, high = bootstrap_interval(values)
+    """The mean of values (S, N) of seeds and faces; the interval knows both, or with a single seed the faces alone."""
+    low, high = crossed_interval(values) if len(values) > 1 else bootstrap_interval(values[0])
     return f"{values.mean():.2f}% ({low:.2f}% to {high:.2f}%)"

@@ -52,7 +52,10 @@ def main(
     if faces < batch:
         raise ValueError(f"{faces} faces are less than a batch of {batch}")
     # One worker, whose batches are whole, and one view, as the plain loader has it.
-    changes: Changes = {"train": {"batch_size": batch, "num_workers": 0, "seed": 0}, "loss": {"siamese_weight": 0.0}}
+    changes: Changes = {
+        "train": {"batch_size": batch, "num_workers": 0, "seed": 0},
+        "loss": {"num_views": 1, "siamese_weight": 0.0},
+    }
     params = with_changes(load_params(recipe), changes)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

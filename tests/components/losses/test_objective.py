@@ -24,7 +24,9 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.fixture(params=sorted(HEATMAP_LOSSES))
 def objective(request: pytest.FixtureRequest) -> Objective:
-    return Objective(heatmap=request.param, heatmap_weight=1, decimal="csc", decimal_weight=0.05, siamese_weight=0)
+    return Objective(
+        heatmap=request.param, heatmap_weight=1, decimal="csc", decimal_weight=0.05, num_views=2, siamese_weight=0
+    )
 
 
 MAPS = {"heatmap": noise(2, 3, 8, 8, seed=1), "decimal": noise(2, 3, 4, 4, seed=2)}
@@ -143,24 +145,40 @@ def test_two_views_add_their_consistency_once_a_face_for_landmarks_that_both_kno
     outputs = {"heatmap": noise(2, 4, 3, 8, 8)}
     without, weight = sums(objective, outputs, given)
     total, same_weight = sums(replace(objective, siamese_weight=3.0), outputs, given)
-    read = HEATMAP_LOSSES[objective.heatmap].read
+    chosen = HEATMAP_LOSSES[objective.heatmap]
     expected = 0.0
     for s in range(4):
-        each = siamese_consistency(read(outputs["heatmap"][:, s], SIGMA), given["back"], given["flipped"], FLIP)
+        read = chosen.read(outputs["heatmap"][:, s], SIGMA)
+        each = siamese_consistency(read, given["back"], given["flipped"], FLIP, chosen.between)
         expected += (each[0, 0] + each[0, 2]).item() / 4
     assert without.item() + 3.0 * expected == pytest.approx(total.item(), rel=1e-5)
     assert weight == same_weight
 
 
-def test_one_view_is_enough_without_the_consistency(objective: Objective) -> None:
-    assert (1, 2) == (objective.num_views, replace(objective, siamese_weight=0.1).num_views)
+def test_one_view_is_enough_without_the_consistency_and_too_few_with_it(objective: Objective) -> None:
+    alone = replace(objective, num_views=1)
+    with pytest.raises(ValueError, match=r"^siamese_weight is 0.1, which takes num_views 2$"):
+        replace(alone, siamese_weight=0.1)
+    with pytest.raises(ValueError, match=r"^num_views is 3: expected 1, or 2$"):
+        replace(objective, num_views=3)
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.25, 0.5), (0.5, 1.0), (1.0, 1.0)])
+def test_the_consistency_sets_in_over_the_first_half(objective: Objective, progress: float, share: float) -> None:
+    outputs, given = {"heatmap": noise(2, 1, 3, 8, 8)}, batch()
+    without, _ = sums(objective, outputs, given)
+    chosen = replace(objective, siamese_weight=2.0)
+    whole, _ = sums(chosen, outputs, given)
+    now, _ = chosen.sums(outputs, MAPS, given, SIGMA, FLIP, None, progress)
+    torch.testing.assert_close(without + share * (whole - without), now)
 
 
 def test_with_supervision_off_only_the_consistency_is_left(objective: Objective) -> None:
     outputs, given = {"heatmap": noise(2, 1, 3, 8, 8)}, batch()
     silent = replace(objective, heatmap_weight=0, decimal_weight=0, siamese_weight=1)
-    read = HEATMAP_LOSSES[objective.heatmap].read
-    expected = siamese_consistency(read(outputs["heatmap"][:, 0], SIGMA), given["back"], given["flipped"], FLIP)
+    named = HEATMAP_LOSSES[objective.heatmap]
+    read = named.read(outputs["heatmap"][:, 0], SIGMA)
+    expected = siamese_consistency(read, given["back"], given["flipped"], FLIP, named.between)
     torch.testing.assert_close(expected.sum(), sums(silent, outputs, given)[0])
 
 

@@ -8,7 +8,9 @@ import torch
 
 from components.augment import NO_AUGMENT, Augment, Views, draw_views, view_landmarks
 from components.codecs import Subpixel
+from components.codecs.base import gaussian_maps
 from components.geometry import compose, invert, to_unit
+from components.losses import HEATMAP_LOSSES
 from components.losses.siamese import siamese_consistency, warp_back
 from components.schemes import IBUG68
 
@@ -17,6 +19,8 @@ STORED = 212
 STRONG = Augment(flip=0.5, rotate=1, rotate_deg=30, scale=0.2, move=1, shift=0.1, colour=0, blur=0, occlude=0)
 FLIP = torch.tensor(IBUG68.flip)
 FACES = 8
+# The difference of two maps as the loss of the published networks measures it.
+SQUARED = HEATMAP_LOSSES["mse"].between
 
 
 def drawn(augment: Augment, seed: int = 0) -> tuple[Views, torch.Tensor]:
@@ -37,7 +41,7 @@ def perfect(views: Views, keep: float = 0.15) -> torch.Tensor:
 
 
 def consistency(maps: torch.Tensor, views: Views, back: torch.Tensor, flip: torch.Tensor = FLIP) -> torch.Tensor:
-    return siamese_consistency(maps, back, torch.from_numpy(views.flipped), flip)
+    return siamese_consistency(maps, back, torch.from_numpy(views.flipped), flip, SQUARED)
 
 
 # What is left for perfect maps is the scale that differs between views (a Gaussian of the same sigma in both), and the
@@ -94,7 +98,7 @@ def test_what_is_beyond_the_other_views_border_has_no_gradient() -> None:
     # View 1 is shifted by half a crop to the right: of view 0, it shows columns 0 to 15 only, as its 16 to 31.
     back = torch.stack([torch.eye(2, 3), torch.tensor([[1.0, 0, 1.0], [0, 1, 0]])])
     maps = torch.rand(2, 1, 32, 32, requires_grad=True)
-    siamese_consistency(maps, back, torch.tensor([False, False]), torch.tensor([0])).sum().backward()
+    siamese_consistency(maps, back, torch.tensor([False, False]), torch.tensor([0]), SQUARED).sum().backward()
     touched = maps.grad.abs().sum((1, 2)) > 0
     assert list(range(16)) == touched[0].nonzero().flatten().tolist()
     assert list(range(16, 32)) == touched[1].nonzero().flatten().tolist()
@@ -102,15 +106,46 @@ def test_what_is_beyond_the_other_views_border_has_no_gradient() -> None:
 
 def test_a_pair_that_shares_nothing_costs_nothing() -> None:
     back = torch.stack([torch.eye(2, 3), torch.tensor([[1.0, 0, 5.0], [0, 1, 0]])])
-    loss = siamese_consistency(torch.rand(2, 3, 8, 8), back, torch.tensor([False, False]), torch.arange(3))
+    loss = siamese_consistency(torch.rand(2, 3, 8, 8), back, torch.tensor([False, False]), torch.arange(3), SQUARED)
     assert [[0.0, 0.0, 0.0]] == loss.tolist()
 
 
 def test_both_views_are_pulled_towards_each_other() -> None:
     maps = torch.rand(2, 1, 8, 8, requires_grad=True)
     back = torch.eye(2, 3).repeat(2, 1, 1)
-    loss = siamese_consistency(maps, back, torch.tensor([False, False]), torch.tensor([0]))
+    loss = siamese_consistency(maps, back, torch.tensor([False, False]), torch.tensor([0]), SQUARED)
     # By hand: the same place, so the mean squared difference; its gradients are opposite.
     assert (maps[0] - maps[1]).square().mean().item() == pytest.approx(loss.item(), rel=1e-5)
     loss.sum().backward()
     torch.testing.assert_close(maps.grad[0], -maps.grad[1])
+
+
+def gaussians(centres: torch.Tensor, loss: str) -> torch.Tensor:
+    """What a network that finds these cells (N, K, 2) says under a loss: (N, K, 32, 32)."""
+    maps = gaussian_maps(centres, torch.ones(centres.shape[:2]), 1.5, 32)
+    return maps if HEATMAP_LOSSES[loss].as_drawn else maps.clamp_min(1e-6).log()
+
+
+@pytest.mark.parametrize("loss", sorted(set(HEATMAP_LOSSES) - {"star"}))  # STAR compares no maps
+@pytest.mark.parametrize("error", [0.3, 1.0, 3.0])
+def test_beside_every_loss_the_term_pulls_as_the_supervised_loss_of_one_view_does(loss: str, error: float) -> None:
+    # Each view is off by the same distance from the truth, in directions of its own.
+    torch.manual_seed(0)
+    truth = 10 + 12 * torch.rand(FACES, 5, 2).repeat_interleave(2, 0)
+    angle = 2 * torch.pi * torch.rand(2 * FACES, 5)
+    found = truth + error * torch.stack([angle.cos(), angle.sin()], -1)
+    said = gaussians(found, loss).requires_grad_()
+    named, target = HEATMAP_LOSSES[loss], gaussian_maps(truth, torch.ones(2 * FACES, 5), 1.5, 32)
+    supervised = named.loss(said, target, truth).sum()
+    still, upright = torch.eye(2, 3).repeat(2 * FACES, 1, 1), torch.zeros(2 * FACES, dtype=torch.bool)
+    between = siamese_consistency(named.read(said, 1.5), still, upright, torch.arange(5), named.between).sum()
+    pulls = [torch.autograd.grad(each, said, retain_graph=True)[0].norm() for each in (supervised, between)]
+    # Two errors of independent directions are sqrt(2) apart, and of each the term counts half.
+    assert 0.25 < (pulls[1] / pulls[0]).item() < 1.5
+
+
+@pytest.mark.parametrize("loss", sorted(HEATMAP_LOSSES))
+def test_maps_that_agree_cost_nothing(loss: str) -> None:
+    cells = 10 + 12 * torch.rand(FACES, 3, 2, generator=torch.Generator().manual_seed(0))
+    maps, shared = gaussian_maps(cells, torch.ones(FACES, 3), 1.5, 32), torch.ones(FACES, 32, 32, dtype=torch.bool)
+    torch.testing.assert_close(HEATMAP_LOSSES[loss].between(maps, maps, shared), torch.zeros(FACES, 3))

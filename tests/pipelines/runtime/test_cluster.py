@@ -29,7 +29,7 @@ def siamese(**train: object) -> dict:
     fields = yaml.safe_load(TINY.read_text())
     fields["codec"] = {"name": "subpixel", "stride": 4, "sigma": 1.5, "window": 5, "temperature": 10.0}
     fields["network"] = {"name": "fan", "modules": 2, "depth": 2, "features": 16}
-    fields["loss"].update(heatmap="mse", siamese_weight=1.0)
+    fields["loss"].update(heatmap="mse", num_views=2, siamese_weight=1.0)
     fields["train"].update({"epochs": 4, "evaluations": 2, "fit_temperature": True, **train})
     return fields
 

@@ -110,14 +110,15 @@ def inconsistency(weights: dict, chosen: Params, faces: pa.Table) -> float:
     model.load_state_dict(weights)
     model.eval()
     batch = {name: torch.from_numpy(value) for name, value in batch_maker(chosen, 0, 1).make(0, faces).items()}
-    read = HEATMAP_LOSSES[chosen.loss.heatmap].read(model(batch["pixels"])["heatmap"][:, -1], model.config.codec.sigma)
+    named = HEATMAP_LOSSES[chosen.loss.heatmap]
+    read = named.read(model(batch["pixels"])["heatmap"][:, -1], model.config.codec.sigma)
     flip = torch.tensor(model.config.scheme.flip)
-    return siamese_consistency(read, batch["back"], batch["flipped"], flip).mean().item()
+    return siamese_consistency(read, batch["back"], batch["flipped"], flip, named.between).mean().item()
 
 
 def two_views(**loss: float) -> Params:
     fields = params(loss="mse", epochs=80, lr=0.01).model_dump()
-    fields["loss"].update({"siamese_weight": 1.0, **loss})
+    fields["loss"].update({"num_views": 2, "siamese_weight": 1.0, **loss})
     return Params.model_validate(fields)
 
 
