@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pipelines.registry.promotion import Decision
     from pipelines.registry.register import Registered
 
-# `code` says what the others depend on of our code and of the lock.
-STAGES = ("code", "ingest", "preprocess", "train", "evaluate")
 PARAMS = ROOT / "params.yaml"
 
 
@@ -44,20 +42,21 @@ def check(recipe: str | None, data: str | None) -> Params:
     """Finds out before hours of work, not after them, whether they can be done and kept; changes nothing.
 
     Raises:
-        ValueError: A key of the recipe is wrong, DATA is no dataset's folder or has links in it, a folder cannot be written, or the tracking
-            server does not answer.
+        ValueError: A key of the recipe is wrong, DATA is no dataset's folder or has links in it, another dataset is missing,
+            a folder cannot be written, or the tracking server does not answer.
     """
     from pipelines.params import load_params
     from pipelines.registry import tracking
 
     params = load_params(recipe or PARAMS)
-    if data and not (Path(data).is_dir() and any(Path(data).iterdir())):
+    if data and not has_files(Path(data)):
         raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
     # What links lead to may be anything, and a folder would be missing without them.
     if data and (found := links(Path(data))):
         raise ValueError(
             f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
         )
+    check_there(params, brought(data, params))
     for folder in ("artifacts", "reports"):
         with whole_file(ROOT / folder / params.name / ".writable") as partial:
             partial.touch()
@@ -80,12 +79,10 @@ def write_params(recipe: str | None, params: Params) -> list[str]:
         ValueError: params.yaml is to stay, but is no whole file.
     """
     from pipelines.params import whole_text
-    from pipelines.runtime.recipe import BASE
-    from pipelines.runtime.strict_yaml import read_sheet
 
-    if not recipe and BASE in read_sheet(PARAMS).keys:
+    if not recipe and (fault := lacking()):
         raise ValueError(
-            "params.yaml has a base, but DVC reads whole files: move it to recipes/, and give it as a recipe"
+            f"params.yaml {fault}, but DVC reads whole files: move it to recipes/, and give it as a recipe"
         )
     text = whole_text(recipe) if recipe else None
     if text is None or (PARAMS.exists() and PARAMS.read_text(encoding="utf-8") == text):
@@ -98,10 +95,66 @@ def write_params(recipe: str | None, params: Params) -> list[str]:
     return said
 
 
+def lacking() -> str:
+    """What keeps params.yaml, which is right, from being whole: "has a base", "leaves out KEY, ..."; "" if nothing does."""
+    from pipelines.params import SourceParams
+    from pipelines.runtime.recipe import BASE, values_of
+    from pipelines.runtime.strict_yaml import read_sheet
+
+    fields = values_of(read_sheet(PARAMS).keys)
+    if BASE in fields:
+        return "has a base"
+    # Of other sections DVC is asked for all that there is; of these, key by key.
+    absent = [
+        f"datasets.{name}.{key}"
+        for name, source in fields["datasets"].items()
+        for key in SourceParams.model_fields
+        if key not in source
+    ]
+    return f"leaves out {', '.join(absent)}" if absent else ""
+
+
+def brought(data: str | None, params: Params) -> str | None:
+    """Which dataset of the recipe DATA is: its only one, or the one of the folder's name; None without DATA.
+
+    Raises:
+        ValueError: There are several, and none of this name.
+    """
+    names = list(params.datasets)
+    if not data or len(names) == 1:
+        return names[0] if data else None
+    if (name := Path(data).resolve().name) in names:
+        return name
+    raise ValueError(
+        f"DATA={data}: recipe {params.name} has the datasets {', '.join(names)}, so that a folder goes by its own name: give one "
+        "that is called so; the others are to lie in data/"
+    )
+
+
+def check_there(params: Params, brought: str | None) -> None:
+    """Refuses to begin with some of several datasets.
+
+    Raises:
+        ValueError: One is neither brought nor in data/.
+    """
+    absent = [name for name in params.datasets if name != brought and not has_files(ROOT / "data" / name)]
+    if absent and len(params.datasets) > 1:
+        raise ValueError(
+            f"data/{absent[0]} is missing or empty, and recipe {params.name} has the datasets {', '.join(params.datasets)}: "
+            "put it there, or bring it by DATA"
+        )
+
+
+def has_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
 @task(cache_policy=NO_CACHE)
 def bring(data: str, params: Params) -> None:
-    """Copies a dataset's folder to `data/FOLDER`, whole or not at all; one that is there, and the same, stays."""
-    source, target = Path(data), ROOT / "data" / params.dataset.folder
+    """Copies a dataset's folder to `data/NAME`, whole or not at all; one that is there, and the same, stays."""
+    name = brought(data, params)
+    assert name is not None
+    source, target = Path(data), ROOT / "data" / name
     if target.is_dir() and same_tree(source, target):
         say(f"data: {target.relative_to(ROOT)} is the same as {data} already")
         return
@@ -142,6 +195,13 @@ def version_data() -> str:
     return version
 
 
+def stages_of(params: Params) -> list[str]:
+    """DVC's stages in order, one of ingest and of preprocess for each dataset; `code` says what they depend on of our code."""
+    from pipelines.registry.dependencies import stages
+
+    return ["code", *stages(params)]
+
+
 @task(cache_policy=NO_CACHE, task_run_name="{stage}")
 def run_stage(stage: str) -> None:
     """Brings one DVC stage up to date."""
@@ -154,8 +214,7 @@ def register(params: Params) -> Registered:
     from pipelines.registry.register import register as register_model
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
-    card, code = made / "annotations" / "card.html", made / "code" / "train.json"
-    registered = register_model(params, made / "model", reports, card, code)
+    registered = register_model(params, made / "model", reports, made / "annotations", made / "code" / "train.json")
     say(
         f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}"
     )
@@ -213,7 +272,7 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
         if data:
             bring(data, params)
         version = version_data()
-        for stage in STAGES:
+        for stage in stages_of(params):
             run_stage(stage)
         registered = register(params)
         decision = promote(params, registered)

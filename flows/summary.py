@@ -41,6 +41,7 @@ class Summary:
         protocol = self.metrics["protocol"]
         return [
             ("NME", self._with_interval("nme", "{:.2%}")),
+            *self._by_dataset(),
             (f"FR@{protocol['failure_threshold']:.0%}", self._with_interval("failure_rate", "{:.2%}")),
             (f"AUC@{protocol['auc_threshold']:.0%}", self._with_interval("auc", "{:.3f}")),
             ("test faces", f"{self.metrics['num_faces']}, {protocol['name']} ({protocol['hash']})"),
@@ -51,6 +52,11 @@ class Summary:
             ("decision", f"{self.decision}: {self.reason}"),
             ("report", self.report),
         ]
+
+    def _by_dataset(self) -> list[tuple[str, str]]:
+        """NMEs apart, where several datasets are measured: their faces are subsets called "dataset NAME"."""
+        apart = {name: of for name, of in self.metrics["subsets"].items() if name.startswith("dataset ")}
+        return [(f"NME, {name}", f"{of['nme']:.2%} of {of['num_faces']} faces") for name, of in apart.items()]
 
     def _with_interval(self, name: str, form: str) -> str:
         low, high = self.metrics[f"{name}_interval"]

@@ -45,7 +45,8 @@ Recipe = Annotated[
     str | None, typer.Option(metavar="FILE", help="A recipe to make the current one; else params.yaml stays.")
 ]
 Data = Annotated[
-    str | None, typer.Option(metavar="FOLDER", help="A dataset to copy into data/; else what is there is taken.")
+    str | None,
+    typer.Option(metavar="FOLDER", help="A dataset to copy into data/, by its own name if there are several."),
 ]
 NumFaces = Annotated[int, typer.Option(help="How many faces to draw; two in a row are of one person.")]
 Seed = Annotated[int, typer.Option(help="Decides every byte of the drawn faces.")]

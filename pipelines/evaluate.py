@@ -22,7 +22,8 @@ from pipelines.pages.report import write_report
 from pipelines.params import Params, load_params
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
-from pipelines.runtime.tables import from_column, read_shards, with_note, write_csv, write_table
+from pipelines.runtime.tables import from_column, with_note, write_csv, write_table
+from pipelines.scoring.held_out import faces_to_measure
 from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.predict import predict
 
@@ -36,11 +37,20 @@ def pictures_of(faces: pa.Table) -> Callable[[str], tuple[np.ndarray, np.ndarray
     return lambda face: (decode_own(faces.column("pixels")[row[face]].as_buffer()), affines[row[face]])
 
 
+def datasets_of(params: Params) -> dict[str, str]:
+    """What the report says of each dataset, by its name."""
+    said = {name: f"{name} ({source.reader}, {source.scheme})" for name, source in params.datasets.items()}
+    if len(said) == 1:
+        return {"dataset": next(iter(said.values()))}
+    use = {name: "" if name in params.sources("test") else ", trains only" for name in said}
+    return {f"dataset {name}": f"{said[name]}: {params.share([name]):.4g} of each batch{use[name]}" for name in said}
+
+
 def facts_of(params: Params, training: dict, protocol: Protocol) -> dict[str, str]:
     """What the report says of where its numbers come from; nothing that differs between equal runs."""
     return {
         "recipe": params.name,
-        "dataset": f"{params.dataset.folder} ({params.dataset.reader}, {params.dataset.scheme})",
+        **datasets_of(params),
         "box": params.preprocess.box,
         "codec": str(params.codec),
         "network": str(params.network),
@@ -87,7 +97,7 @@ def audited(errors: pa.Table, scheme: Scheme, protocol: Protocol) -> tuple[dict,
 
 
 def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
-    """Runs the stage: the model's folder and a folder of shards -> files in `out`.
+    """Runs the stage: the model's folder and a folder with one of shards for each dataset -> files in `out`.
 
     Raises:
         ValueError: Model or shards are missing, or the figures do not stand the audit.
@@ -95,7 +105,7 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     protocol = PROTOCOLS[params.evaluate.protocol]
     scheme = LandmarkModel.load(model).config.scheme
     training = json.loads((model / "training.json").read_text(encoding="utf-8"))
-    faces = read_shards(crops, "test")
+    faces = faces_to_measure(crops, params)
     everything = measure(predict(model, faces, "evaluate"), scheme, protocol)
     errors = measured_faces(everything, protocol)
     metrics, curve = audited(errors, scheme, protocol)
@@ -103,7 +113,8 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     metrics["num_left_out"] = int(covered.sum()) - len(errors)
     left_out = f"{metrics['num_left_out']} without {protocol.normaliser}" if metrics["num_left_out"] else ""
     # What rescoring must know of them.
-    facts = {"dataset": params.dataset.reader, "scheme": scheme.name, "box": params.preprocess.box}
+    readers = sorted({params.source(name).reader for name in params.sources("test")})
+    facts = {"dataset": ",".join(readers), "scheme": scheme.name, "box": params.preprocess.box}
     write_table(with_note(everything, **facts), out / "errors.parquet")
     write_curves(metrics, curve, out)
     write_report(
@@ -136,7 +147,7 @@ def write_curves(metrics: dict, curve: tuple[np.ndarray, np.ndarray], out: Path)
 
 
 def main(model: Path, crops: Path, out: Path, params: Path = Path("params.yaml")) -> None:
-    """Measures MODEL on the test faces in CROPS; writes numbers, curves and report to OUT."""
+    """Measures MODEL on the test faces of the held-out datasets in CROPS; writes numbers, curves and report to OUT."""
     evaluate(model, crops, load_params(params), out)
 
 

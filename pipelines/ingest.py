@@ -20,10 +20,10 @@ import ray.data
 from components.datasets import DATASETS, Record
 from components.datasets.plausible import check_eyes, check_sizes, inside_picture
 from components.samples import Annotation, Box
-from components.schemes import SCHEMES, Scheme
+from components.schemes import SCHEMES
 from components.text import printable
 from pipelines.pages.card import write_card
-from pipelines.params import Params, load_params
+from pipelines.params import Params, SourceParams, load_params
 from pipelines.runtime import cluster, command
 from pipelines.runtime.links import linked_folders, way_out
 from pipelines.runtime.outputs import whole_folder
@@ -52,23 +52,22 @@ def annotation_schema(num_landmarks: int) -> pa.Schema:
     )
 
 
-def examine(records: pa.Table, folder: str, params: Params) -> pa.Table:
+def examine(records: pa.Table, folder: str, params: Params, source: SourceParams) -> pa.Table:
     """Reads records (columns as of `Record`) of a dataset and their pictures.
 
     Returns:
         A row per record: the columns of `annotation_schema`, and `reason`, null where nothing is wrong.
     """
-    scheme = SCHEMES[params.dataset.scheme]
-    schema = annotation_schema(scheme.num_landmarks).append(pa.field("reason", pa.string()))
-    rows = [_examine(Record(**row), Path(folder), scheme, params, schema) for row in records.to_pylist()]
+    schema = annotation_schema(SCHEMES[source.scheme].num_landmarks).append(pa.field("reason", pa.string()))
+    rows = [_examine(Record(**row), Path(folder), params, source, schema) for row in records.to_pylist()]
     return pa.concat_tables(rows).combine_chunks()
 
 
-def _examine(record: Record, folder: Path, scheme: Scheme, params: Params, schema: pa.Schema) -> pa.Table:
+def _examine(record: Record, folder: Path, params: Params, source: SourceParams, schema: pa.Schema) -> pa.Table:
     """One row. Whatever goes wrong with one record is the reason that it is rejected for, and costs no other."""
     known: dict[str, Any] = {"image": record.where, "split": record.split}
     try:
-        return pa.Table.from_pylist([_row(record, known, folder, scheme, params)], schema)
+        return pa.Table.from_pylist([_row(record, known, folder, params, source)], schema)
     except Exception as error:  # a name that is too long, a text that no column takes, JSON that is nested too deep
         reason = str(error) if type(error) is ValueError else f"{record.where}: {_of_python(error)}"
     texts = {"face": record.face, "image": known["image"], "reason": reason}
@@ -87,7 +86,7 @@ def _of_python(error: Exception) -> str:
     return f"{getattr(error, 'strerror', None) or error} ({type(error).__name__})"
 
 
-def _row(record: Record, known: dict, folder: Path, scheme: Scheme, params: Params) -> dict:
+def _row(record: Record, known: dict, folder: Path, params: Params, source: SourceParams) -> dict:
     """What a good row holds; on the way there, picture and split are noted in `known`.
 
     Raises:
@@ -95,7 +94,7 @@ def _row(record: Record, known: dict, folder: Path, scheme: Scheme, params: Para
     """
     if record.problem:
         raise ValueError(f"{record.where}: {record.problem}")
-    dataset = DATASETS[params.dataset.reader]
+    dataset, scheme = DATASETS[source.reader], SCHEMES[source.scheme]
     annotation = dataset.parse(folder, scheme, record)
     known.update(image=annotation.image, split=annotation.split)
     height, width = dataset.picture(folder, annotation.image).shape[:2]
@@ -179,11 +178,12 @@ def _held_out(share: float, val_share: float, test_share: float) -> str:
     return "test" if share < test_share else "val" if share < test_share + val_share else "train"
 
 
-def split_rows(examined: pa.Table, params: Params) -> tuple[pa.Table, pa.Table]:
+def split_rows(examined: pa.Table, params: Params, source: SourceParams) -> tuple[pa.Table, pa.Table]:
     """Examined rows -> annotations with splits, and rejected rows. A face that occurs twice is rejected the second time.
 
-    A dataset that is nothing but a benchmark's own test faces has them in test, and none in train and val: a model is
-    evaluated on it. The rejected count as well: a benchmark whose training faces are all broken is not of this kind.
+    Of a dataset that is not held out, all faces train but the benchmark's own test faces, which nothing uses. A held-out
+    one that is nothing but test faces has them in test, and none in train and val: a model is evaluated on it. The rejected
+    count as well: a benchmark whose training faces are all broken is not of this kind.
 
     Raises:
         ValueError: No face is left for one of the splits; says why faces were rejected.
@@ -192,15 +192,12 @@ def split_rows(examined: pa.Table, params: Params) -> tuple[pa.Table, pa.Table]:
     bad = pc.is_valid(examined.column("reason"))
     rejected = examined.filter(bad).select(REJECTED_SCHEMA.names).cast(REJECTED_SCHEMA)
     good = examined.filter(pc.invert(bad)).drop_columns("reason")
-    splits = assign_splits(
-        good.column("subject").to_pylist(),
-        good.column("split").to_pylist(),
-        params.ingest.val_share,
-        params.ingest.test_share,
-    )
+    shares = (params.ingest.val_share, params.ingest.test_share) if source.held_out else (0.0, 0.0)
+    splits = assign_splits(good.column("subject").to_pylist(), good.column("split").to_pylist(), *shares)
     annotations = good.set_column(good.schema.get_field_index("split"), "split", pa.array(splits, pa.string()))
     only_tested = set(examined.column("split").to_pylist()) == {"test"}
-    missing = ({"test"} if only_tested else set(SPLITS)) - set(splits)
+    needed = {"train"} if not source.held_out else {"test"} if only_tested else set(SPLITS)
+    missing = needed - set(splits)
     if missing:
         first = f"; the first of {len(rejected)} rejected: {rejected.column('reason')[0]}" if len(rejected) else ""
         raise ValueError(f"{len(good)} good faces leave none for {', '.join(sorted(missing))}{first}")
@@ -220,33 +217,31 @@ def _reject_repeats(examined: pa.Table) -> pa.Table:
     return examined.set_column(examined.schema.get_field_index("reason"), "reason", reason)
 
 
-def ingest(data: Path, params: Params, out: Path) -> None:
-    """Runs the stage: `data/FOLDER` -> `out`, a folder.
+def ingest(folder: Path, params: Params, out: Path) -> None:
+    """Runs the stage: `data/NAME`, the folder of one of the recipe's datasets -> `out`, a folder.
 
     Raises:
-        ValueError: The folder holds nothing that the reader knows, or a split would be empty of a dataset that is
-            not for evaluation only.
+        ValueError: The recipe has no such dataset, the folder holds nothing that the reader knows, or a split would be
+            empty of a dataset that is not for evaluation only.
     """
-    folder = data / params.dataset.folder
-    scheme = SCHEMES[params.dataset.scheme]
+    source = params.source(folder.name)
+    scheme = SCHEMES[source.scheme]
     if not folder.is_dir():
         raise ValueError(f"{folder} is missing: `make data` draws faces, `make retrain DATA=...` brings a dataset")
-    dataset = DATASETS[params.dataset.reader]
+    dataset = DATASETS[source.reader]
     refuse_links(folder)
     records = [representable(record) for record in dataset.records(folder, scheme)]
     print(f"ingest: {len(records)} records in {folder}", flush=True)
     with whole_folder(out) as partial:
         with cluster.connected():
-            examined = pa.concat_tables(_examined(records, folder, params))
+            examined = pa.concat_tables(_examined(records, folder, params, source))
         compared = compare(examined, dataset.complete)
         print(f"ingest: {completeness(compared, dataset.name)}", flush=True)
-        annotations, rejected = split_rows(examined, params)
+        annotations, rejected = split_rows(examined, params, source)
         assert len(annotations) + len(rejected) == len(records)
         write_table(annotations, partial / ANNOTATIONS)
         write_table(rejected, partial / REJECTED)
-        write_card(
-            partial / CARD, params.dataset.folder, annotations, rejected, folder, scheme, dataset.picture, compared
-        )
+        write_card(partial / CARD, folder.name, annotations, rejected, folder, scheme, dataset.picture, compared)
     _say(annotations, rejected, out)
 
 
@@ -272,14 +267,13 @@ def representable(record: Record) -> Record:
     return record
 
 
-def _examined(records: list[Record], folder: Path, params: Params) -> Iterator[pa.Table]:
+def _examined(records: list[Record], folder: Path, params: Params, source: SourceParams) -> Iterator[pa.Table]:
     """Tables of examined rows, in the records' order."""
     schema = pa.schema([(name, pa.string()) for name in Record._fields])
     table = pa.table([[getattr(record, name) for record in records] for name in Record._fields], schema=schema)
     blocks = [table.slice(start, RECORDS_PER_TASK) for start in range(0, len(table), RECORDS_PER_TASK)]
-    rows = ray.data.from_arrow(blocks).map_batches(
-        examine, batch_size=None, batch_format="pyarrow", fn_kwargs={"folder": str(folder.resolve()), "params": params}
-    )
+    known = {"folder": str(folder.resolve()), "params": params, "source": source}
+    rows = ray.data.from_arrow(blocks).map_batches(examine, batch_size=None, batch_format="pyarrow", fn_kwargs=known)
     progress = Progress("ingest", len(records), "faces")
     for block in rows.iter_batches(batch_size=None, batch_format="pyarrow"):
         progress.advance(len(block))
@@ -320,9 +314,9 @@ def _say(annotations: pa.Table, rejected: pa.Table, out: Path) -> None:
         print(f"ingest: rejected: {reason}")
 
 
-def main(data: Path, out: Path, params: Path = Path("params.yaml")) -> None:
-    """Reads the dataset under DATA that the params name; writes tables and card to OUT."""
-    ingest(data, load_params(params), out)
+def main(dataset: Path, out: Path, params: Path = Path("params.yaml")) -> None:
+    """Reads DATASET, the folder of a dataset that the params name; writes tables and card to OUT."""
+    ingest(dataset, load_params(params), out)
 
 
 if __name__ == "__main__":

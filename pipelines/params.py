@@ -7,11 +7,11 @@ python -m pipelines.params --list                  the recipes there are
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 import typer
@@ -24,6 +24,7 @@ from pydantic import (
     PlainValidator,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -35,6 +36,7 @@ from components.crops import stored_side
 from components.datasets import DATASETS
 from components.limits import check_pixels
 from components.losses.objective import Objective
+from components.markups import shared
 from components.metrics import PROTOCOLS, check_protocol
 from components.model import LandmarkModel, ModelConfig
 from components.networks import NETWORKS, Network
@@ -57,6 +59,9 @@ LARGEST_MARGIN = 4.0  # crops; a stored one has its square in pixels
 LARGEST_FIELD = 10_000  # of a codec or network: weights are counted in products of two
 LARGEST_SEED = 2**32 - 1  # every generator takes 32 bits, and none a number below 0
 LONGEST_NAME = 100  # characters; names are folders, 255 at most
+SHARES_WITHIN = 1e-6  # of 1, all together
+# Readers of the same photographs: 300W-LP turns all faces of 300-W, test faces too; AFLW's are split in two ways.
+SAME_PHOTOGRAPHS = (("300w", "300w_lp"), ("aflw19", "merl_rav"))
 # Columns of what is printed.
 COLUMNS = 80
 # The codec, as long as its crop is wrong: said of the crop alone.
@@ -69,9 +74,12 @@ EXPECTED = {
     "list_type": "a list",
     "model_type": "keys below it",
     "string_type": "a text",
+    "dict_type": "keys below it",
 }
 
 Share = Annotated[float, Field(ge=0, le=1)]
+# A folder below data/; DVC takes a dot for the end of a key.
+SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -87,16 +95,18 @@ class Section(BaseModel):
     )
 
 
-class DatasetParams(Section):
+class SourceParams(Section):
     reader: Annotated[str, _known(DATASETS, "dataset reader")]
     """Key in `components.datasets.DATASETS`."""
-    folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME)]
-    """Name of the folder under `data/`."""
     scheme: Annotated[str, _known(SCHEMES, "scheme")]
-    """Key in `components.schemes.SCHEMES`."""
+    """Its own markup; the model's, if left out. Of another one, the landmarks that both share are learnt."""
+    share: Annotated[float, Field(gt=0, le=1)]
+    """Of each batch; those of all datasets add up to 1. May be left out of a recipe with one."""
+    held_out: bool
+    """Whether its validation and test faces are held out and measured (true, if left out); else it trains only."""
 
     @model_validator(mode="after")
-    def _scheme_fits(self) -> DatasetParams:
+    def _scheme_fits(self) -> SourceParams:
         DATASETS[self.reader].scheme(self.scheme)
         return self
 
@@ -112,7 +122,7 @@ class IngestParams(Section):
 
 class PreprocessParams(Section):
     box: Literal["landmarks", "annotated"]
-    """The tight box of the landmarks, or the dataset's own."""
+    """The tight box of the landmarks, of a dataset's own markup, or the box that the dataset gives."""
     crop: Annotated[int, Field(gt=0, le=LARGEST_CROP)]
     """Side of the network's input, px."""
     expand: Positive
@@ -139,7 +149,7 @@ class TrainParams(Section):
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     """Of the weights, the order of faces and the augmentation."""
     epochs: Annotated[int, Field(gt=0, le=MOST_EPOCHS)]
-    """Passes over the training faces."""
+    """Passes over the training faces of the datasets that are held out; others are seen as often as their share makes it."""
     batch_size: Annotated[int, Field(gt=0, le=MOST_FACES_AT_ONCE)]
     """Faces per step, over all workers."""
     lr: Positive
@@ -206,6 +216,16 @@ def _named(registry: Mapping[str, type], thing: Any) -> dict[str, Any]:
     return {"name": name, **{key: value for key, value in asdict(thing).items() if key != "crop"}}
 
 
+def _moved(dataset: object) -> str:
+    """How to write today what was once one dataset."""
+    said = dataset if isinstance(dataset, Mapping) else {}
+    scheme, folder, reader = (said.get(name, name.upper()) for name in ("scheme", "folder", "reader"))
+    return (
+        "`dataset:` is now `scheme:` and `datasets:`, which may be several; write "
+        f"`scheme: {scheme}` and `datasets: {{{folder}: {{reader: {reader}}}}}` in its place"
+    )
+
+
 @lru_cache(maxsize=32)
 def _check_parts(config: ModelConfig) -> None:
     """Whether the parts fit, found out by building them without memory; once for params that differ elsewhere."""
@@ -218,8 +238,10 @@ class Params(Section):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=LONGEST_NAME)]
     """Of the recipe: `artifacts/NAME`, `reports/NAME`, registered model `heatmark-NAME`."""
-    dataset: DatasetParams
-    """Which files are read, and how."""
+    scheme: Annotated[str, _known(SCHEMES, "scheme")]
+    """The model's landmarks: key in `components.schemes.SCHEMES`."""
+    datasets: Annotated[dict[SourceName, SourceParams], Field(min_length=1)]
+    """Which files are read, and how; each by the name of its folder under `data/`."""
     ingest: IngestParams
     """Which faces are taken, and which are held out."""
     preprocess: PreprocessParams
@@ -241,6 +263,39 @@ class Params(Section):
     promotion: PromotionParams
     """When a model takes the champion's place."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_datasets(cls, fields: Any) -> Any:
+        """Completes what a recipe may leave out of a dataset."""
+        if isinstance(fields, Mapping) and "dataset" in fields:
+            raise ValueError(_moved(fields["dataset"]))
+        if not (isinstance(fields, Mapping) and isinstance(fields.get("datasets"), Mapping)):
+            return fields
+        usual = {"scheme": fields.get("scheme"), "held_out": True}
+        usual |= {"share": 1.0} if len(fields["datasets"]) == 1 else {}
+        whole = {
+            name: {**usual, **source} if isinstance(source, Mapping) else source
+            for name, source in fields["datasets"].items()
+        }
+        return {**fields, "datasets": whole}
+
+    @field_validator("datasets")
+    @classmethod
+    def _shared_out(cls, sources: dict[str, SourceParams]) -> dict[str, SourceParams]:
+        total = sum(source.share for source in sources.values())
+        if abs(total - 1) > SHARES_WITHIN:
+            raise ValueError(f"the shares of {', '.join(sources)} add up to {total:g}, not to 1")
+        if not any(source.held_out for source in sources.values()):
+            raise ValueError("none is held out, so that nothing could be measured: set held_out: true for one of them")
+        readers = {source.reader for source in sources.values()}
+        for pair in SAME_PHOTOGRAPHS:
+            if readers.issuperset(pair):
+                raise ValueError(
+                    f"{' and '.join(pair)} have the same photographs, split differently, so that faces which one holds out would "
+                    "be trained on as the other's: leave one of them out"
+                )
+        return sources
+
     @model_validator(mode="after")
     def _fit_together(self) -> Params:
         _check_parts(self.model())
@@ -250,7 +305,10 @@ class Params(Section):
                 f"augment reaches {room:.2f} crops, but preprocess.margin is {self.preprocess.margin}: "
                 f"raise it to {room:.2f}, or augment less"
             )
-        check_protocol(self.evaluate.protocol, self.dataset.reader, self.dataset.scheme, self.preprocess.box)
+        for name, source in self.datasets.items():
+            self._check_markup(name, source)
+            if source.held_out:
+                check_protocol(self.evaluate.protocol, source.reader, self.scheme, self.preprocess.box)
         if self.train.fit_temperature and getattr(self.codec, "decoder", None) != "soft_argmax":
             raise ValueError("train.fit_temperature is for codecs that are read by decoder soft_argmax")
         if self.train.num_workers and self.train.batch_size % self.train.num_workers:
@@ -259,9 +317,37 @@ class Params(Section):
             )
         return self
 
+    def _check_markup(self, name: str, source: SourceParams) -> None:
+        """Refuses a dataset whose landmarks are of no use to the model, or do not measure it."""
+        if source.scheme == self.scheme:
+            return
+        if source.held_out:
+            raise ValueError(
+                f"datasets.{name} is held out, but marked up in {source.scheme}, which does not measure a model of {self.scheme}: "
+                "set held_out: false, so that it trains only"
+            )
+        if not shared(SCHEMES[source.scheme], SCHEMES[self.scheme]):
+            raise ValueError(f"datasets.{name}: {source.scheme} shares no landmark with the model's {self.scheme}")
+
+    def source(self, name: str) -> SourceParams:
+        """One of the datasets.
+
+        Raises:
+            ValueError: The recipe has none of this name.
+        """
+        return self.datasets[check_known(self.datasets, "dataset of this recipe", name)]
+
+    def sources(self, split: str) -> tuple[str, ...]:
+        """Names of the datasets whose faces of a split are used, in the order of their rows: all train, some are held out."""
+        return tuple(name for name in sorted(self.datasets) if split == "train" or self.datasets[name].held_out)
+
+    def share(self, names: Iterable[str]) -> float:
+        """Of each batch, of some datasets together."""
+        return sum(self.datasets[name].share for name in names) / sum(source.share for source in self.datasets.values())
+
     def model(self) -> ModelConfig:
         """The model."""
-        scheme, sizes = SCHEMES[self.dataset.scheme], self.preprocess
+        scheme, sizes = SCHEMES[self.scheme], self.preprocess
         return ModelConfig(scheme, self.codec, self.network, self.loss.heatmap, sizes.expand, sizes.box)
 
 
@@ -285,6 +371,9 @@ def _load(path: Path) -> tuple[Params, Sheet]:
         params = Params.model_validate(values_of(sheet.keys))
     except ValidationError as error:
         problems = [problem for problem in error.errors(include_url=False) if problem["type"] != UNCHECKED]
+        if any(problem["loc"] == ("scheme",) for problem in problems):
+            # Datasets that name none have the model's.
+            problems = [problem for problem in problems if problem["loc"][::2] != ("datasets", "scheme")]
         raise ValueError(f"{path}: " + "; ".join(map(_sentence, problems))) from error
     return params, Sheet(sheet.head, completed(sheet.keys, params.model_dump()))
 
@@ -294,8 +383,11 @@ def _sentence(problem: Any) -> str:
     if kind == "extra_forbidden":
         section: Any = Params
         for part in problem["loc"][:-1]:
-            section = section.model_fields[part].annotation
+            # Datasets go by names that are not ours.
+            section = get_args(section)[1] if get_args(section) else section.model_fields[part].annotation
         return f"unknown key {place!r}; known: {', '.join(sorted(section.model_fields))}"
+    if place.endswith(".[key]"):
+        return f"{place.removesuffix('.[key]')}: expected a folder's name, of letters, digits, _ and -"
     if kind == "missing":
         return f"missing key {place!r}"
     if kind in EXPECTED:

@@ -1,7 +1,7 @@
 """Preprocess: annotations and pictures -> Parquet shards of crops with room for augmentation around each face.
 
-Reads annotations.parquet and `data/NAME/`. Every annotation becomes one row, in the same order within its split. Shards
-are cut by row number, so that their names and bytes do not depend on how many workers ran. Pixels are JPEG in
+Reads annotations.parquet and `data/NAME/`. Every annotation becomes one row, in the same order within its split, with the
+model's landmarks: of another markup, those that both share, NaN for the others. Shards are cut by row number, so that their names and bytes do not depend on how many workers ran. Pixels are JPEG in
 uncompressed columns: compressing them again gains nothing, and plain pyarrow and pandas read them.
 """
 
@@ -18,8 +18,10 @@ import ray.data
 from components import images
 from components.crops import crop_face
 from components.datasets import DATASETS
+from components.markups import onto
 from components.samples import Box, tight_boxes
-from pipelines.params import Params, load_params
+from components.schemes import SCHEMES
+from pipelines.params import Params, SourceParams, load_params
 from pipelines.runtime import cluster, command
 from pipelines.runtime.outputs import whole_folder
 from pipelines.runtime.progress import Progress
@@ -64,23 +66,25 @@ def plan_shards(counts: dict[str, int], faces_per_shard: int) -> list[dict]:
     return shards
 
 
-def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params) -> int:
+def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params, source: SourceParams) -> int:
     """Cuts the faces of some annotations and writes them as one shard; returns how many.
 
     Raises:
         ValueError: A picture cannot be read any more.
     """
-    num_landmarks = annotations.schema.field("landmarks").type.list_size // 2
-    landmarks = from_column(annotations, "landmarks", num_landmarks, 2)
-    boxes = _boxes(annotations, landmarks, params.preprocess.box)
-    sizes = params.preprocess
-    picture, names = DATASETS[params.dataset.reader].picture, annotations.column("image").to_pylist()
+    theirs, ours = SCHEMES[source.scheme], SCHEMES[params.scheme]
+    annotated = from_column(annotations, "landmarks", theirs.num_landmarks, 2)
+    # Of all that the dataset marks, which is a face's own extent: the shared ones alone may be no more than eyes and mouth.
+    boxes = _boxes(annotations, annotated, params.preprocess.box)
+    landmarks, sizes = onto(annotated, theirs, ours), params.preprocess
+    picture, names = DATASETS[source.reader].picture, annotations.column("image").to_pylist()
     crops = [
         crop_face(picture(folder, name), Box(*box), marks, sizes.stored, sizes.expand * sizes.stored / sizes.crop)
         for name, box, marks in zip(names, boxes, landmarks, strict=True)
     ]
-    schema = crop_schema(num_landmarks)
+    schema = crop_schema(ours.num_landmarks)
     columns = {name: annotations.column(name) for name in FACE_COLUMNS}
+    columns["landmarks"] = to_column(landmarks, schema.field("landmarks").type)
     columns["box"] = to_column(boxes, schema.field("box").type)
     columns["annotated_box"] = to_column(optional_boxes(annotations, "box"), schema.field("annotated_box").type)
     columns["pixels"] = pa.array([images.encode_jpeg(crop.pixels, sizes.jpeg_quality) for crop in crops], pa.binary())
@@ -95,14 +99,15 @@ def _boxes(annotations: pa.Table, landmarks: np.ndarray, source: str) -> np.ndar
     return from_column(annotations, "box", 4) if source == "annotated" else tight_boxes(landmarks)
 
 
-def preprocess(annotations: Path, data: Path, params: Params, out: Path) -> None:
-    """Runs the stage: a folder with annotations.parquet and `data/FOLDER` -> `out`, a folder of shards.
+def preprocess(annotations: Path, dataset: Path, params: Params, out: Path) -> None:
+    """Runs the stage: a folder with annotations.parquet and `data/NAME`, their dataset -> `out`, a folder of shards.
 
     Raises:
-        ValueError: The annotations are missing, or a picture cannot be read any more.
+        ValueError: The recipe has no such dataset, the annotations are missing, or a picture cannot be read any more.
     """
+    source = params.source(dataset.name)
     table = read_table(annotations / ANNOTATIONS)
-    folder = (data / params.dataset.folder).resolve()
+    folder = dataset.resolve()
     rows = {split: table.filter(pc.equal(table.column("split"), split)) for split in SPLITS}
     shards = plan_shards({split: len(rows[split]) for split in SPLITS}, params.preprocess.faces_per_shard)
     with whole_folder(out) as partial, cluster.connected():
@@ -110,7 +115,7 @@ def preprocess(annotations: Path, data: Path, params: Params, out: Path) -> None
 
         def cut_shard(shard: dict) -> dict:
             annotations = ray.get(references[shard["split"]]).slice(shard["first"], shard["last"] - shard["first"])
-            return {"faces": write_shard(annotations, folder, target / shard["name"], params)}
+            return {"faces": write_shard(annotations, folder, target / shard["name"], params, source)}
 
         references = {split: ray.put(split_rows) for split, split_rows in rows.items()}
         progress = Progress("preprocess", len(table), "faces")
@@ -121,9 +126,9 @@ def preprocess(annotations: Path, data: Path, params: Params, out: Path) -> None
     print(f"preprocess: {len(table)} faces in {len(shards)} shards of {params.preprocess.stored} px crops: {out}")
 
 
-def main(annotations: Path, data: Path, out: Path, params: Path = Path("params.yaml")) -> None:
-    """Cuts the faces in ANNOTATIONS, whose pictures lie under DATA, into shards in OUT."""
-    preprocess(annotations, data, load_params(params), out)
+def main(annotations: Path, dataset: Path, out: Path, params: Path = Path("params.yaml")) -> None:
+    """Cuts the faces in ANNOTATIONS, whose pictures lie in DATASET, a folder that the params name, into shards in OUT."""
+    preprocess(annotations, dataset, load_params(params), out)
 
 
 if __name__ == "__main__":

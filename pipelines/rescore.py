@@ -35,7 +35,7 @@ class Predictions:
         subsets: Names per face.
         annotated: (N, 4), the dataset's own boxes, image px; NaN where there is none.
         scheme: Of the landmarks.
-        dataset: Name of its reader.
+        datasets: Names of their readers.
         box: That the model's crops were cut around.
     """
 
@@ -44,7 +44,7 @@ class Predictions:
     subsets: list[list[str]]
     annotated: np.ndarray
     scheme: Scheme
-    dataset: str
+    datasets: tuple[str, ...]
     box: str
 
 
@@ -73,14 +73,15 @@ def load_predictions(path: Path) -> Predictions:
     points = {name: from_column(table, name, scheme.num_landmarks, 2) for name in ("landmarks", "predicted")}
     subsets = [names or [] for names in table.column("subsets").to_pylist()]
     boxes = from_column(table, "annotated_box", 4)
-    return Predictions(points["landmarks"], points["predicted"], subsets, boxes, scheme, facts["dataset"], facts["box"])
+    readers = tuple(facts["dataset"].split(","))
+    return Predictions(points["landmarks"], points["predicted"], subsets, boxes, scheme, readers, facts["box"])
 
 
 def reason_against(protocol: Protocol, faces: Predictions) -> str:
     """Why a protocol says nothing of these faces; "" if it does."""
-    reason = misfit(protocol, faces.dataset, faces.scheme.name, faces.box)
-    if reason:
-        return reason
+    for dataset in faces.datasets:
+        if reason := misfit(protocol, dataset, faces.scheme.name, faces.box):
+            return reason
     covered = protocol.covers(faces.subsets)
     if not covered.any():
         return f"no face in {' or '.join(protocol.subsets)}"
@@ -136,7 +137,7 @@ def rescore(path: Path, out: Path) -> None:
         partial.write_text(markdown(rows, left_out), encoding="utf-8")
     source = {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "dataset": faces.dataset,
+        "dataset": ",".join(faces.datasets),
         "scheme": faces.scheme.name,
         "box": faces.box,
     }
@@ -145,7 +146,7 @@ def rescore(path: Path, out: Path) -> None:
         partial.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     console = Console(highlight=False)
     console.print(terminal_table(rows))
-    said = f"{len(faces.truth)} faces of {faces.dataset} ({faces.scheme.name}), crops around the {faces.box} box"
+    said = f"{len(faces.truth)} faces of {', '.join(faces.datasets)} ({faces.scheme.name}), crops around the {faces.box} box"
     console.print(Text(f"\n{said}"))
     for reason, names in grouped(left_out).items():
         console.print(Text(f"left out: {', '.join(names)}: {reason}"), soft_wrap=False)

@@ -1,6 +1,6 @@
 """Train: crops -> a model, the best checkpoint on the validation faces, and its curves.
 
-Reads a folder of shards. Writes the model's folder and curves.csv; keeps checkpoints under `runs/KEY/`, outside any
+Reads the shards of all datasets of the recipe. Writes the model's folder and curves.csv; keeps checkpoints under `runs/KEY/`, outside any
 output, where KEY hashes everything that decides the result: a training that was killed goes on from its last checkpoint
 by the same command, in the same MLflow run, and a changed parameter never finds stale weights.
 """
@@ -20,11 +20,11 @@ from components.metrics import PROTOCOLS
 from components.model import LandmarkModel
 from pipelines.params import Params, load_params
 from pipelines.registry import tracking
-from pipelines.registry.lineage import data_version, git_commit, training_key
+from pipelines.registry.lineage import data_version, datasets_tags, git_commit, training_key
 from pipelines.runtime import command
 from pipelines.runtime.environment import RUNS
 from pipelines.runtime.outputs import alone, whole_folder
-from pipelines.runtime.tables import write_csv
+from pipelines.runtime.tables import count_rows, write_csv
 from pipelines.training.batches import load_crops
 from pipelines.training.loop import Plan, State, fit
 from pipelines.training.temperature import fit_temperature
@@ -57,18 +57,19 @@ def progress_of(plan: Plan, params: Params, run: tracking.Run) -> Callable[[Metr
 
 
 def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
-    """Runs the stage: a folder of shards -> `out`, the model's folder, and `curves`, a CSV file.
+    """Runs the stage: a folder with a folder of shards for each dataset -> `out`, the model's folder, and `curves`, a CSV file.
 
     Raises:
         ValueError: Shards are missing, the tracking server is away, or training failed.
     """
     config, key = params.model(), training_key(params, crops)
-    num_val = load_crops(crops, "val").num_rows
+    held_out = params.sources("val")
+    num_val = sum(count_rows(crops / source, "val") for source in held_out)
     if num_val < params.train.num_workers:
         raise ValueError(
             f"{num_val} validation faces are too few for {params.train.num_workers} workers: raise ingest.val_share"
         )
-    plan = Plan.of(params, load_crops(crops, "train").num_rows)
+    plan = Plan.of(params, sum(count_rows(crops / source, "train") for source in held_out))
     run = tracking.Run(tracking.connect(), key, params.name)
     print(
         f"train: {plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}", flush=True
@@ -77,7 +78,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         print("train: this training has a run already; going on from its last checkpoint, if there is one", flush=True)
     with alone(RUNS / f"{key}.lock", f"training {key} is running already"), run.running():
         run.log_params(params.model_dump())
-        run.set_tags({"data_version": data_version(), "git_commit": git_commit()})
+        run.set_tags({"data_version": data_version(), "git_commit": git_commit(), **datasets_tags(params)})
         say = progress_of(plan, params, run)
         if params.train.num_workers:
             state = fit_with_ray(params, plan, crops, key, say)
@@ -86,7 +87,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     model, facts = LandmarkModel(config), {"key": key, **summary(state)}
     model.load_weights(state["best"]["weights"])
     if params.train.fit_temperature:
-        model, curve = with_fitted_temperature(model, load_crops(crops, "val"), params)
+        model, curve = with_fitted_temperature(model, load_crops(crops, "val", held_out), params)
         facts["val_nme_by_temperature"] = {str(temperature): nme for temperature, nme in curve.items()}
     with whole_folder(out) as partial:
         model.save(partial)
@@ -118,7 +119,7 @@ def summary(state: State) -> dict:
 
 
 def main(crops: Path, out: Path, curves: Path, params: Path = Path("params.yaml")) -> None:
-    """Trains on the shards in CROPS; writes the model to OUT and its curves to CURVES."""
+    """Trains on the shards in CROPS, in a folder for each dataset; writes the model to OUT and its curves to CURVES."""
     train(crops, load_params(params), out, curves)
 
 

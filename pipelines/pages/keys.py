@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from components.codecs import CODECS
 from components.networks import NETWORKS
 from pipelines.runtime.strict_yaml import read_sheet
 
+# The section whose keys are sections themselves.
+DATASETS = "datasets"
 CHOICES: dict[str, Mapping[str, type]] = {"codec": CODECS, "network": NETWORKS}
 
 
 def meanings(params: BaseModel) -> dict[str, str]:
-    """What each section and key is, by "section" and "section.key"; codec and network as they are chosen.
+    """What each section and key is, by "section", "section.key" and so on; codec and network as they are chosen.
 
     Read from the docstrings under the keys, and from the "Attributes:" of sections that are dataclasses.
     """
@@ -32,6 +34,8 @@ def meanings(params: BaseModel) -> dict[str, str]:
 
 
 def _of_section(name: str, section: Any) -> dict[str, str]:
+    if name == DATASETS:
+        return {key: text for source, of in section.items() for key, text in _of_dataset(source, of)}
     if isinstance(section, BaseModel):
         return {key: field.description or "" for key, field in type(section).model_fields.items()}
     if not is_dataclass(section):
@@ -41,6 +45,12 @@ def _of_section(name: str, section: Any) -> dict[str, str]:
         first = (inspect.getdoc(type(section)) or "").partition("\n")[0]
         said["name"] = f"One of {', '.join(sorted(CHOICES[name]))}. {first}"
     return said
+
+
+def _of_dataset(name: str, source: BaseModel) -> Iterator[tuple[str, str]]:
+    yield name, f"The files in data/{name}."
+    for key, field in type(source).model_fields.items():
+        yield f"{name}.{key}", field.description or ""
 
 
 def listed(folder: Path, width: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,10 @@ from pipelines.runtime import command
 from pipelines.runtime.environment import ROOT
 from pipelines.runtime.outputs import whole_folder
 
-STAGES = ("ingest", "preprocess", "train", "evaluate")
+# Those of each dataset on its own, and those of all together.
+BY_SOURCE, TOGETHER = ("ingest", "preprocess"), ("train", "evaluate")
+# Of a recipe's artifacts: folders with one for each dataset.
+PARTED = ("annotations", "crops")
 PAGES, TEMPLATES = "pipelines.pages.", "pipelines/pages/templates"
 
 
@@ -36,13 +40,20 @@ class Dependencies(NamedTuple):
     packages: dict[str, str]
 
 
-def chosen_parts(params: Params) -> dict[str, list[str]]:
-    """Registry -> the keys that the recipe chose."""
+def stages(params: Params) -> dict[str, str | None]:
+    """What DVC runs after `code`, in order, by its names (ingest@300w) -> the dataset that the stage is of, or None."""
+    of_sources = {f"{stage}@{name}": name for stage in BY_SOURCE for name in params.datasets}
+    return {**of_sources, **dict.fromkeys(TOGETHER)}
+
+
+def chosen_parts(params: Params, source: str | None = None) -> dict[str, list[str]]:
+    """Registry -> the keys that the recipe chose; of the readers, that of one dataset, or those of all."""
+    names = params.datasets if source is None else [source]
     model = params.model()
     fields, head = model.to_dict(), model.codec.head
     return {
         "CODECS": [fields["codec"]["name"]],
-        "DATASETS": [params.dataset.reader],
+        "DATASETS": sorted({params.datasets[name].reader for name in names}),
         "DECIMAL_LOSSES": [params.loss.decimal],
         "HEADS": [] if head is None else [head.kind],
         "HEATMAP_LOSSES": [params.loss.heatmap],
@@ -51,14 +62,15 @@ def chosen_parts(params: Params) -> dict[str, list[str]]:
 
 
 def dependencies(stage: str, params: Params, root: Path = ROOT) -> Dependencies:
-    """What a stage's result depends on.
+    """What a stage's result depends on: of "ingest", what the readers of all datasets need, of "ingest@300w" what that one's does.
 
     Raises:
         ValueError: An import that leads nowhere, or cannot be followed.
     """
+    entry, _, source = stage.partition("@")
     sources = Sources(root)
-    closure = Closure(sources, chosen_parts(params))
-    closure.enter(f"pipelines.{stage}")
+    closure = Closure(sources, chosen_parts(params, source or None))
+    closure.enter(f"pipelines.{entry}")
     paths = [path for module in closure.modules if (path := sources.path(module))]
     pages = [path for module in closure.modules if module.startswith(PAGES) and (path := sources.path(module))]
     hashed = {path.relative_to(root).as_posix(): _hash(path) for path in [*paths, *templates(pages, root / TEMPLATES)]}
@@ -83,13 +95,28 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def forget_others(artifacts: Path, params: Params) -> None:
+    """Takes away what datasets have left that the recipe has no more: training depends on the folder that has all crops."""
+    for folder in (artifacts / part for part in PARTED):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name in params.datasets or path.name.startswith("."):
+                continue
+            print(f"code: {path} is of no dataset of {params.name}, and goes", flush=True)
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
 def main(out: Path, params: Path = Path("params.yaml")) -> None:
-    """Writes to OUT, for each stage, what its result depends on of our code and of the lock."""
+    """Writes to OUT, for each stage, what its result depends on of our code and of the lock.
+
+    Beside OUT, takes away annotations and crops of datasets that the params do not name.
+    """
     loaded = load_params(params)
     with whole_folder(out) as partial:
-        for stage in STAGES:
-            text = json.dumps(dependencies(stage, loaded)._asdict(), indent=1) + "\n"
-            (partial / f"{stage}.json").write_text(text, encoding="utf-8")
+        for stage in stages(loaded):
+            path = partial / f"{stage.replace('@', '/')}.json"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(dependencies(stage, loaded)._asdict(), indent=1) + "\n", encoding="utf-8")
+    forget_others(out.parent, loaded)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pipelines.registry.dependencies import dependencies
 from pipelines.runtime.environment import ROOT
 
 # The params that decide a training; those of `dvc.yaml` are the same, and the name, which stands in its paths.
-DECISIVE = ("dataset.scheme", "preprocess", "augment", "codec", "network", "loss", "train", "evaluate")
+DECISIVE = ("scheme", "datasets", "preprocess", "augment", "codec", "network", "loss", "train", "evaluate")
 
 
 def hash_files(paths: Iterable[Path], root: Path) -> str:
@@ -30,12 +30,22 @@ def hash_files(paths: Iterable[Path], root: Path) -> str:
 def training_key(params: Params, crops: Path, root: Path = ROOT) -> str:
     """16 hexadecimal digits of everything that decides a training's result: params, data, code, lock."""
     parts = {
-        "params": {name: _param(params, name) for name in DECISIVE},
+        "params": {name: _param(params, name) for name in DECISIVE if name != "datasets"},
         "model": params.model().to_dict(),
-        "crops": hash_files(crops.glob("*.parquet"), crops),
+        "datasets": [_dataset(name, params, crops) for name in params.sources("train")],
         "dependencies": dependencies("train", params, root)._asdict(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _dataset(name: str, params: Params, crops: Path) -> dict[str, object]:
+    """What a dataset is to a training: its crops, whatever it is called and was read by, and what is done with them."""
+    source, folder = params.source(name), crops / name
+    return {
+        "crops": hash_files(folder.glob("*.parquet"), folder),
+        "share": params.share([name]),
+        "held_out": source.held_out,
+    }
 
 
 def _param(params: Params, name: str) -> object:
@@ -43,6 +53,21 @@ def _param(params: Params, name: str) -> object:
     for part in name.split("."):
         value = value[part]  # type: ignore[index]
     return value
+
+
+def datasets_tags(params: Params, lock: Path = ROOT / "dvc.lock") -> dict[str, str]:
+    """What to say of each dataset of a training: DVC's hash of its folder, its share, and whether it is held out.
+
+    The hash is that of the last ingest; "unknown" where DVC did not run it.
+    """
+    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
+    tags = {}
+    for name in params.sources("train"):
+        source, read = params.source(name), stages.get(f"ingest@{name}", {}).get("deps", [])
+        version = next((dep["md5"] for dep in read if dep["path"] == f"data/{name}"), "unknown")
+        use = "held out" if source.held_out else "trains only"
+        tags[f"data.{name}"] = f"{version}, {params.share([name]):.4g} of each batch, {use}"
+    return tags
 
 
 def data_version(pointer: Path = ROOT / "data.dvc") -> str:

@@ -18,7 +18,8 @@ from components.schemes import SCHEMES
 from pipelines.params import Params
 from pipelines.registry import tracking
 from pipelines.registry.register import Registered
-from pipelines.runtime.tables import read_shards, read_table
+from pipelines.runtime.tables import read_table
+from pipelines.scoring.held_out import faces_to_measure
 from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.predict import predict
 
@@ -81,7 +82,7 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
     Args:
         params: That the version was made with.
         registered: The version.
-        crops: Folder of the shards, for measuring the champion on today's test faces.
+        crops: Folder with the shards of each dataset, for measuring the champion on today's test faces.
         errors: The version's errors.parquet.
 
     Raises:
@@ -118,9 +119,9 @@ def champion_nme(
                 return errors.column("nme").to_numpy().astype(np.float64)
         print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
         model = registry.model_folder(version, Path(folder) / "model")
-        faces = read_shards(crops, "test")
+        faces = faces_to_measure(crops, params)
         predictions = predict(model, faces, "promote")
-    measured = measure(predictions, SCHEMES[params.dataset.scheme], protocol)
+    measured = measure(predictions, SCHEMES[params.scheme], protocol)
     return measured.column("nme").to_numpy().astype(np.float64)
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from components.model import LandmarkModel
 from pipelines.params import Params
 from pipelines.registry import tracking
-from pipelines.registry.lineage import data_version, git_commit
+from pipelines.registry.lineage import data_version, datasets_tags, git_commit
 from pipelines.registry.packages import LOCK
 from pipelines.runtime.environment import ROOT
 
 # Beside the report: a scheduled run is ahead of any commit, so it keeps what it ran with.
+CARD = "card.html"
 PROVENANCE = ["dvc.lock", "data.dvc", "params.yaml", LOCK]
 
 
@@ -38,14 +39,14 @@ def registered_name(params: Params) -> str:
     return f"heatmark-{params.name}"
 
 
-def register(params: Params, model: Path, reports: Path, card: Path, code: Path) -> Registered:
+def register(params: Params, model: Path, reports: Path, annotations: Path, code: Path) -> Registered:
     """Completes the run and registers the model.
 
     Args:
         params: That everything was made with.
         model: Folder of the saved model.
         reports: Folder of the evaluation's files.
-        card: The dataset card.
+        annotations: Folder with a folder for each dataset, in which its card is.
         code: What the training depended on of our code and of the lock, by file and package.
 
     Raises:
@@ -58,7 +59,7 @@ def register(params: Params, model: Path, reports: Path, card: Path, code: Path)
     client = tracking.connect()
     run = tracking.Run(client, key, params.name)
     registry = tracking.Registry(client, registered_name(params))
-    tags = lineage_tags(metrics, key, run.id)
+    tags = lineage_tags(metrics, key, run.id) | datasets_tags(params)
     run.log_params(params.model_dump())
     run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
     for path in sorted(reports.iterdir()):
@@ -69,8 +70,10 @@ def register(params: Params, model: Path, reports: Path, card: Path, code: Path)
     if version is None:
         # Once: a later call measures the same training again, but did not train it from today's data and commit.
         run.set_tags(tags)
-        for path in (card, code, *(ROOT / name for name in PROVENANCE)):
+        for path in (code, *(ROOT / name for name in PROVENANCE)):
             run.log_file(path, "provenance")
+        for name in params.datasets:
+            run.log_file(annotations / name / CARD, f"provenance/{name}")
         num_landmarks = LandmarkModel.load(model).config.scheme.num_landmarks
         model_id, source = tracking.log_model(run, model, num_landmarks)
         version = registry.add(source, run, tags, model_id)

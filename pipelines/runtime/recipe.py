@@ -1,10 +1,11 @@
 """Recipes: files that say what is different from a base, resolved to one whole set of keys with their source marks.
 
     base: hih              # hih.yaml beside the recipe, or in bases/ below its folder; may have a base of its own
-    dataset: {reader: cofw}
+    scheme: cofw29
+    datasets: {cofw: {reader: cofw}}
 
 Sections are merged key by key; a codec or network with another name than the base's is replaced whole, since the fields
-of one do not apply to another. A key that is set brings its own comment, or none: a base's mark never stays beside
+of one do not apply to another, and so are datasets: those that a recipe names are all that it has. A key that is set brings its own comment, or none: a base's mark never stays beside
 another value.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from pipelines.runtime.strict_yaml import WORD, Key, Keys, Sheet, read_sheet
 BASE = "base"
 # Sections whose other keys are fields of what their `name` names.
 NAMED = ("codec", "network")
+# A section that is never merged.
+WHOLE = "datasets"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 # Columns that nothing reaches.
 FAR = 100_000
@@ -48,7 +51,7 @@ def resolve(path: Path) -> Sheet:
     return Sheet(head, keys)
 
 
-def _file_of(base: Key | dict[str, Key], path: Path) -> Path:
+def _file_of(base: Key | Keys, path: Path) -> Path:
     if not isinstance(base, Key) or not isinstance(base.value, str) or not NAME.fullmatch(base.value):
         place, got = (base.place, base.text) if isinstance(base, Key) else (f"{path}", "a section")
         raise ValueError(f"{place}: base: expected the name of a file without its .yaml, as in `base: hih`, got {got}")
@@ -64,20 +67,22 @@ def _merged(base: Keys, own: Keys) -> Keys:
     merged = dict(base)
     for name, part in own.items():
         below = base.get(name)
-        if isinstance(part, dict) and isinstance(below, dict) and not _renames(name, below, part):
+        if name != WHOLE and isinstance(part, dict) and isinstance(below, dict) and not _renames(name, below, part):
             merged[name] = {**below, **part}
         else:
             merged[name] = part
     return merged
 
 
-def _renames(section: str, below: dict[str, Key], part: dict[str, Key]) -> bool:
-    return section in NAMED and "name" in part and ("name" not in below or below["name"].value != part["name"].value)
+def _renames(section: str, below: Keys, part: Keys) -> bool:
+    names = [keys.get("name") for keys in (below, part)]
+    values = [name.value if isinstance(name, Key) else None for name in names]
+    return section in NAMED and names[1] is not None and values[0] != values[1]
 
 
 def values_of(keys: Keys) -> dict[str, Any]:
     """Plain values, as YAML gives them."""
-    return {name: part.value if isinstance(part, Key) else values_of(dict(part)) for name, part in keys.items()}
+    return {name: part.value if isinstance(part, Key) else values_of(part) for name, part in keys.items()}
 
 
 def completed(keys: Keys, fields: Mapping[str, Any]) -> Keys:
@@ -86,7 +91,7 @@ def completed(keys: Keys, fields: Mapping[str, Any]) -> Keys:
     for name, value in fields.items():
         part = keys.get(name)
         if isinstance(value, Mapping):
-            whole[name] = completed(dict(part) if isinstance(part, dict) else {}, value)  # type: ignore[assignment]
+            whole[name] = completed(part if isinstance(part, dict) else {}, value)
         else:
             whole[name] = part if part is not None else Key(value, _written(value), "", "")
     return whole
@@ -104,20 +109,23 @@ def text_of(sheet: Sheet, meanings: Mapping[str, str] | None = None, width: int 
 
     Args:
         sheet: Head and keys.
-        meanings: What is said in comment lines above a section or key, by "section" or "section.key".
+        meanings: What is said in comment lines above a section or key, by "section", "section.key" and so on.
         width: Columns that comments are wrapped to; None leaves marks on one line.
     """
-    lines = [*sheet.head, *([""] if meanings and sheet.head else [])]
-    for name, part in sheet.keys.items():
-        lines += _comment((meanings or {}).get(name, ""), "", width)
-        if isinstance(part, Key):
-            lines += _line(name, part, "", width)
-            continue
-        lines += [f"{name}:" if part else f"{name}: {{}}"]
-        for key, value in part.items():
-            lines += _comment((meanings or {}).get(f"{name}.{key}", ""), "  ", width)
-            lines += _line(key, value, "  ", width)
+    lines = [*sheet.head, *([""] if meanings and sheet.head else []), *_lines(sheet.keys, meanings or {}, width)]
     return "\n".join(lines) + "\n"
+
+
+def _lines(keys: Keys, meanings: Mapping[str, str], width: int | None, above: str = "") -> Iterator[str]:
+    """The lines of some keys, those of sections below them included; `above` is the section's name with a dot behind."""
+    indent = "  " * above.count(".")
+    for name, part in keys.items():
+        yield from _comment(meanings.get(f"{above}{name}", ""), indent, width)
+        if isinstance(part, Key):
+            yield from _line(name, part, indent, width)
+        else:
+            yield f"{indent}{name}:" if part else f"{indent}{name}: {{}}"
+            yield from _lines(part, meanings, width, f"{above}{name}.")
 
 
 def _comment(text: str, indent: str, width: int | None) -> list[str]:

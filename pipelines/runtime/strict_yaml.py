@@ -1,4 +1,4 @@
-"""YAML as a file of keys: sections of one level, plain values, the comment beside each; anything else is refused.
+"""YAML as a file of keys: sections, and sections of those, plain values, the comment beside each; anything else is refused.
 
 Read by DVC's parser (ruamel.yaml, YAML 1.2), so that both see the same values. What could grow or surprise is stopped
 while the file is scanned, before anything is made of it: anchors, merges, tags, repeated keys, deep nesting, long texts.
@@ -30,6 +30,12 @@ from ruamel.yaml.events import (
 MAX_BYTES, MAX_TEXT, MAX_ITEMS = 64 * 1024, 200, 100
 # What YAML reads as a word, not as null, true or false.
 WORD = re.compile(r"(?!(?:null|true|false)$)[A-Za-z][A-Za-z0-9_]*", re.IGNORECASE)
+# A key below a section may be a folder's name too, as 300w: what YAML reads as a text, not as a number; no dot, which parts keys.
+NAME = re.compile(
+    r"(?!(?:null|true|false|[\d_]+e-?[\d_]+|0[xob][\da-f_]*)$)(?=[\d_-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_-]*",
+    re.IGNORECASE,
+)
+MAX_DEPTH = 2
 OPENING = (AliasEvent, ScalarEvent, SequenceStartEvent, MappingStartEvent)
 
 
@@ -49,7 +55,7 @@ class Key(NamedTuple):
     place: str
 
 
-Keys = dict[str, "Key | dict[str, Key]"]
+Keys = dict[str, "Key | Keys"]
 
 
 class Sheet(NamedTuple):
@@ -131,16 +137,17 @@ class _Scan:
     def _mapping(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         while not isinstance(event := next(self.events), MappingEndEvent):
-            name, place = self._name(event), self._place(event)
+            name, place = self._name(event, depth), self._place(event)
             if name in found:
                 raise ValueError(f"{place}: key {name!r} is there already; take one of them away")
             found[name] = self._value(event, place, depth)
         return found
 
-    def _name(self, event: Any) -> str:
+    def _name(self, event: Any, depth: int) -> str:
         self._plain(event)
         value = getattr(event, "value", None)
-        if not (isinstance(value, str) and len(value) <= MAX_TEXT and WORD.fullmatch(value)):
+        form = NAME if depth else WORD
+        if not (isinstance(value, str) and len(value) <= MAX_TEXT and form.fullmatch(value)):
             raise ValueError(f"{self._place(event)}: a key is a word of letters, digits and _, got {str(value)[:40]!r}")
         return value
 
@@ -148,7 +155,7 @@ class _Scan:
         event = next(self.events)
         self._plain(event)
         if isinstance(event, MappingStartEvent):
-            if depth:
+            if depth == MAX_DEPTH:
                 raise ValueError(f"{place}: {key.value}: expected a value or a list, got keys below it")
             return self._mapping(depth + 1)
         text, last = self._list(key, event) if isinstance(event, SequenceStartEvent) else (self._scalar(event), event)

@@ -90,13 +90,31 @@ def read_table(path: Path) -> pa.Table:
         raise ValueError(f"{path}: {error}") from error
 
 
-def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> pa.Table:
-    """A split's shards in order, as preprocess cut them; all columns, or only some.
+def shards(folder: Path, split: str) -> list[Path]:
+    """A split's shards in order, as preprocess cut them.
 
     Raises:
-        ValueError: The folder has no shard of it.
+        ValueError: The folder has none.
     """
     paths = sorted(folder.glob(f"{split}-*.parquet"))
     if not paths:
         raise ValueError(f"{folder} has no {split} shards")
-    return pa.concat_tables([pq.read_table(path, columns=columns) for path in paths])
+    return paths
+
+
+def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a split's shards; all columns, or only some.
+
+    Raises:
+        ValueError: The folder has no shard of it.
+    """
+    return pa.concat_tables([pq.read_table(path, columns=columns) for path in shards(folder, split)])
+
+
+def count_rows(folder: Path, split: str) -> int:
+    """How many rows a split's shards have, by their footers.
+
+    Raises:
+        ValueError: The folder has no shard of it.
+    """
+    return sum(pq.read_metadata(path).num_rows for path in shards(folder, split))

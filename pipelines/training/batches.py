@@ -7,7 +7,7 @@ batches it would have had, and Ray Data runs one execution from the first step t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from components.geometry import compose, invert, to_unit
 from components.images import decode_own, side_own
 from components.schemes import Scheme
 from pipelines.runtime.tables import read_shards
+from pipelines.training.mixture import Mixture
 
 Batch = dict[str, np.ndarray]
 # Crops of a split are held in memory (in the object store, once per node): about 20 kB each at 128 px with its margin, 50 kB at 256.
@@ -40,6 +41,7 @@ class BatchMaker:
         num_views: Of each face in a step, one row after the other.
         rank: Of this worker.
         world: Number of workers; the worker takes faces rank, rank + world, ... of each step.
+        mixture: How several sources share the batches; None where all faces are of one.
     """
 
     codec: Codec
@@ -50,16 +52,18 @@ class BatchMaker:
     num_views: int = 1
     rank: int = 0
     world: int = 1
+    mixture: Mixture | None = None
 
     def faces(self, step: int, num_faces: int) -> np.ndarray:
-        """Rows (batch_size,) of a step: epochs are permutations, one after the other without a gap."""
-        first = step * self.batch_size
-        wanted = np.arange(first, first + self.batch_size)
-        epochs = np.unique(wanted // num_faces)
-        order = {
-            epoch: np.random.default_rng([self.seed, 0, epoch]).permutation(num_faces) for epoch in epochs.tolist()
-        }
-        return np.concatenate([order[epoch][wanted[wanted // num_faces == epoch] % num_faces] for epoch in order])
+        """Rows (batch_size,) of a step: epochs are permutations of a source, one after the other without a gap."""
+        mixture, first = self.mixture or Mixture((num_faces,), (1.0,)), step * self.batch_size
+        assert sum(mixture.sizes) == num_faces
+
+        def order(source: int, epoch: int) -> np.ndarray:
+            parts = [self.seed, 0, epoch, *([source] if source else [])]
+            return np.random.default_rng(parts).permutation(mixture.sizes[source])
+
+        return mixture.rows(first, first + self.batch_size, order)
 
     def make(self, step: int, crops: pa.Table) -> Batch:
         """This worker's share of a step.
@@ -109,13 +113,13 @@ def stored_side(crops: pa.Table) -> int:
     return side_own(crops.column("pixels")[0].as_buffer())
 
 
-def load_crops(folder: Path, split: str) -> pa.Table:
-    """The columns of a split that training needs, in order.
+def load_crops(crops: Path, split: str, sources: Sequence[str]) -> pa.Table:
+    """The columns of a split that training needs, of some sources below a folder, one after the other.
 
     Raises:
-        ValueError: The folder has no shard of it.
+        ValueError: One has no shard of it.
     """
-    return read_shards(folder, split, COLUMNS)
+    return pa.concat_tables([read_shards(crops / source, split, COLUMNS) for source in sources])
 
 
 def local_batches(maker: BatchMaker, crops: pa.Table, first: int, last: int) -> Iterator[Batch]:

@@ -54,8 +54,9 @@ class Plan:
 
     @classmethod
     def of(cls, params: Params, num_faces: int) -> Plan:
-        """Steps for so many epochs of so many faces; the last evaluation is after the last step."""
-        total = max(1, params.train.epochs * num_faces // params.train.batch_size)
+        """Steps for so many epochs of so many faces of the held-out sources; the last evaluation is after the last step."""
+        looked_at = params.train.batch_size * params.share(params.sources("val"))
+        total = max(1, int(params.train.epochs * num_faces / looked_at))
         count = min(params.train.evaluations, total)
         return cls(total, frozenset(total * i // count for i in range(1, count + 1)))
 

@@ -18,19 +18,33 @@ from pipelines.params import Params
 from pipelines.runtime import cluster
 from pipelines.runtime.environment import storage
 from pipelines.runtime.outputs import whole_file
+from pipelines.runtime.tables import count_rows
 from pipelines.training.batches import Batch, BatchMaker, load_crops, local_batches, ray_batches
 from pipelines.training.loop import Plan, State, fit
+from pipelines.training.mixture import Mixture
 
 CHECKPOINT = "state.pt"
 Metrics = dict[str, float]
 VALIDATION_BATCH = 64
 
 
-def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:
+def batch_maker(params: Params, rank: int, world: int, mixture: Mixture | None = None) -> BatchMaker:
     """The maker of one worker's batches."""
     config, train = params.model(), params.train
-    num_views = params.loss.num_views
-    return BatchMaker(config.codec, params.augment, config.scheme, train.seed, train.batch_size, num_views, rank, world)
+    num_views, size = params.loss.num_views, train.batch_size
+    return BatchMaker(config.codec, params.augment, config.scheme, train.seed, size, num_views, rank, world, mixture)
+
+
+def mixture_of(params: Params, crops: Path) -> Mixture:
+    """The recipe's sources, in the order of their rows, as their shards in a folder have them."""
+    names = params.sources("train")
+    sizes = tuple(count_rows(crops / name, "train") for name in names)
+    return Mixture(sizes, tuple(params.share([name]) for name in names))
+
+
+def load_splits(params: Params, crops: Path) -> dict[str, pa.Table]:
+    """What a training reads: the training faces of all sources, the validation faces of those that are held out."""
+    return {split: load_crops(crops, split, params.sources(split)) for split in ("train", "val")}
 
 
 def validation_batches(params: Params, faces: pa.Table, rank: int, world: int) -> Iterator[Batch]:
@@ -63,13 +77,13 @@ class LocalWorker:
             raise ValueError("train.use_gpu is true, and torch finds no GPU here: set train.use_gpu: false")
         self.device = torch.device("cuda" if params.train.use_gpu else "cpu")
         self.params, self.folder, self.on_metrics = params, folder, on_metrics
-        self.train, self.val = load_crops(crops, "train"), load_crops(crops, "val")
+        self.crops, self.mixture = load_splits(params, crops), mixture_of(params, crops)
 
     def batches(self, first: int, last: int) -> Iterator[Batch]:
-        return local_batches(batch_maker(self.params, 0, 1), self.train, first, last)
+        return local_batches(batch_maker(self.params, 0, 1, self.mixture), self.crops["train"], first, last)
 
     def validation(self) -> Iterator[Batch]:
-        return validation_batches(self.params, self.val, 0, 1)
+        return validation_batches(self.params, self.crops["val"], 0, 1)
 
     def load(self) -> State | None:
         path = self.folder / CHECKPOINT
@@ -91,10 +105,12 @@ class RayWorker:
         self.rank, self.world = context.get_world_rank(), context.get_world_size()
         self.device = ray.train.torch.get_device()
         self.params, self.references, self.metrics = config["params"], config["references"], config["metrics"]
+        self.mixture: Mixture = config["mixture"]
 
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         cluster.quiet()
-        return ray_batches(batch_maker(self.params, self.rank, self.world), self.references["train"], first, last)
+        maker = batch_maker(self.params, self.rank, self.world, self.mixture)
+        return ray_batches(maker, self.references["train"], first, last)
 
     def validation(self) -> Iterator[Batch]:
         import ray
@@ -173,10 +189,12 @@ def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: 
     with cluster.connected(params.train.num_workers):
         check_resources(params, ray.cluster_resources())
         metrics = Queue(actor_options={"num_cpus": 0})
-        references = {split: ray.put(load_crops(crops, split)) for split in ("train", "val")}
+        references = {split: ray.put(faces) for split, faces in load_splits(params, crops).items()}
+        mixture = mixture_of(params, crops)
+        config = {"params": params, "plan": plan, "references": references, "mixture": mixture, "metrics": metrics}
         trainer = TorchTrainer(
             train_worker,
-            train_loop_config={"params": params, "plan": plan, "references": references, "metrics": metrics},
+            train_loop_config=config,
             torch_config=TorchConfig(backend="nccl" if params.train.use_gpu else "gloo"),
             scaling_config=scaling(params),
             # The same name in the same place is how Ray Train is told to go on.

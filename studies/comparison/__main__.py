@@ -74,7 +74,7 @@ def table(
     check_known(VARIANTS, "variant", against)
     results = Results.of(out, tuple(seeds), crops, against)
     faces, params = len(results.faces), results.params
-    print(f"{faces} test faces, {params.dataset.scheme}, protocol {params.evaluate.protocol}\n")
+    print(f"{faces} test faces, {params.scheme}, protocol {params.evaluate.protocol}\n")
     for lines in (variant_table(results, against), pair_table(results), decoder_table(results)):
         for line in lines:
             print(line, flush=True)

@@ -15,8 +15,9 @@ import yaml
 
 from pipelines.params import Params, load_params
 from pipelines.runtime.outputs import whole_folder
-from pipelines.runtime.tables import from_column, read_shards
+from pipelines.runtime.tables import from_column
 from pipelines.scoring.predict import BATCH, Predictor
+from studies.inputs.crops import read_crops
 
 PARAMS, MODEL, CURVES, PREDICTED, SECONDS = "params.yaml", "model", "curves.csv", "predicted.npy", "seconds.json"
 
@@ -76,7 +77,7 @@ class Run:
             (partial / PARAMS).write_text(text, encoding="utf-8")
             self._train(crops, partial)
             (partial / SECONDS).write_text(json.dumps(time.monotonic() - began), encoding="utf-8")
-            table = predict_each(Predictor(str(partial / MODEL)), read_shards(crops, "test"))
+            table = predict_each(Predictor(str(partial / MODEL)), read_crops(crops, "test", params))
             np.save(partial / PREDICTED, from_column(table, "predicted", params.model().scheme.num_landmarks, 2))
         print(f"comparison: {self}: {time.monotonic() - began:.0f} s", flush=True)
 

@@ -20,6 +20,8 @@ from pipelines.training.batches import Batch, BatchMaker, load_crops, local_batc
 from pipelines.training.workers import batch_maker
 from studies.data_path.plain import PlainFaces
 
+SHARDS = "shards"
+
 
 @dataclass(frozen=True)
 class Loaders:
@@ -40,7 +42,10 @@ class Loaders:
     @classmethod
     def of(cls, crops: pa.Table, folder: Path, params: Params) -> Loaders:
         """Writes stored crops below `folder`: as a shard, as preprocess does, and as a file each."""
-        pq.write_table(crops, folder / "train-00000-of-00001.parquet", compression="none", use_dictionary=False)
+        (folder / SHARDS).mkdir()
+        pq.write_table(
+            crops, folder / SHARDS / "train-00000-of-00001.parquet", compression="none", use_dictionary=False
+        )
         batch = params.train.batch_size
         faces = write_files(crops, folder / "files", params)
         return cls(folder, params, DataLoader(faces, batch, shuffle=True, drop_last=True), len(crops) // batch)
@@ -54,7 +59,7 @@ class Loaders:
         return batch_maker(self.params, 0, 1)
 
     def crops(self) -> pa.Table:
-        return load_crops(self.folder, "train")
+        return load_crops(self.folder, "train", [SHARDS])
 
     def batches(self) -> Iterator[Batch]:
         return local_batches(self.maker, self.crops(), 0, self.num_steps)

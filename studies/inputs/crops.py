@@ -1,4 +1,4 @@
-"""Stored crops of a recipe: a folder of shards that preprocess wrote, checked against it, or drawn faces."""
+"""Stored crops of a recipe: those that preprocess wrote, in a folder for each dataset, checked against it, or drawn faces."""
 
 from __future__ import annotations
 
@@ -25,11 +25,16 @@ JPEG_QUALITY = 95
 
 
 def check_crops(folder: Path, split: str, params: Params) -> None:
-    """Looks at the first crop of a split.
+    """Looks at the first crop of a split, of each dataset.
 
     Raises:
         ValueError: There is none, or it is not this recipe's: another number of landmarks, or another size.
     """
+    for name in params.sources(split):
+        _check_first(folder / name, split, params)
+
+
+def _check_first(folder: Path, split: str, params: Params) -> None:
     path = next(iter(sorted(folder.glob(f"{split}-*.parquet"))), None)
     if path is None:
         raise ValueError(f"{folder} has no {split} shards, as preprocess writes them")
@@ -51,7 +56,7 @@ def read_crops(folder: Path, split: str, params: Params) -> pa.Table:
         ValueError: There are none, or they are not this recipe's.
     """
     check_crops(folder, split, params)
-    return read_shards(folder, split)
+    return pa.concat_tables([read_shards(folder / name, split) for name in params.sources(split)])
 
 
 def train_crops(folder: Path | None, params: Params, num_faces: int) -> pa.Table:
@@ -79,9 +84,9 @@ def check_drawn(params: Params) -> None:
         ValueError: With the schemes in which they are.
     """
     known = DATASETS["synthetic"].schemes
-    if params.dataset.scheme not in known:
+    if params.scheme not in known:
         raise ValueError(
-            f"no faces are drawn in scheme {params.dataset.scheme!r} of recipe {params.name!r} ({', '.join(known)} are): "
+            f"no faces are drawn in scheme {params.scheme!r} of recipe {params.name!r} ({', '.join(known)} are): "
             "give shards that preprocess cut by it, by --crops"
         )
 
@@ -91,15 +96,16 @@ def draw_shard(path: Path, params: Params, num_faces: int, first: int = 0) -> No
     drawn = with_changes(
         params,
         {
-            "dataset": {"reader": "synthetic", "folder": "synthetic"},
+            "datasets": {"drawn": {"reader": "synthetic"}},
             "preprocess": {"box": "landmarks"},
             "evaluate": {"protocol": "inter_ocular"},
         },
     )
     num_landmarks = params.model().scheme.num_landmarks
     with tempfile.TemporaryDirectory() as folder:
-        rows = [_row(index, Path(folder), params.dataset.scheme) for index in range(first, first + num_faces)]
-        write_shard(pa.Table.from_pylist(rows, annotation_schema(num_landmarks)), Path(folder), path, drawn)
+        rows = [_row(index, Path(folder), params.scheme) for index in range(first, first + num_faces)]
+        faces = pa.Table.from_pylist(rows, annotation_schema(num_landmarks))
+        write_shard(faces, Path(folder), path, drawn, drawn.source("drawn"))
 
 
 def _row(index: int, folder: Path, scheme: str) -> dict:

@@ -9,18 +9,19 @@ from pydantic import ValidationError
 
 from pipelines.params import Params
 
-Changes = Mapping[str, Mapping[str, Any]]
+Changes = Mapping[str, Any]
 
 
 def with_changes(base: Params, changes: Changes) -> Params:
-    """The base with some keys of its sections changed; a part that is named anew (a codec, a network) is replaced whole.
+    """The base with some keys of its sections changed; what is named anew (a codec, a network, the datasets) is replaced whole.
 
     Raises:
         ValueError: The result is no recipe: an unknown key or name, or parts that do not fit together.
     """
     fields = base.model_dump()
     for section, keys in changes.items():
-        fields[section] = dict(keys) if "name" in keys else {**fields[section], **keys}
+        merged = isinstance(keys, Mapping) and "name" not in keys and section != "datasets"
+        fields[section] = {**fields[section], **keys} if merged else keys
     try:
         return Params.model_validate(fields)
     except ValidationError as error:

@@ -63,11 +63,11 @@ def test_it_ends_with_a_table_and_three_commands_within_80_columns(project):
 
 def test_every_face_is_in_exactly_one_place(project):
     made = project.root / "artifacts/tiny"
-    annotations = pq.read_table(made / "annotations/annotations.parquet").column("face").to_pylist()
-    rejected = pq.read_table(made / "annotations/rejected.parquet").column("face").to_pylist()
+    annotations = pq.read_table(made / "annotations/synthetic/annotations.parquet").column("face").to_pylist()
+    rejected = pq.read_table(made / "annotations/synthetic/rejected.parquet").column("face").to_pylist()
     crops = [
         face
-        for path in sorted((made / "crops").glob("*.parquet"))
+        for path in sorted((made / "crops/synthetic").glob("*.parquet"))
         for face in pq.read_table(path).column("face").to_pylist()
     ]
     assert sorted(annotations + rejected) == [f"{i:06d}" for i in range(64)]
@@ -75,7 +75,7 @@ def test_every_face_is_in_exactly_one_place(project):
 
 
 def test_the_report_and_the_card_are_pages_on_their_own(project):
-    for name in ("reports/tiny/report.html", "artifacts/tiny/annotations/card.html"):
+    for name in ("reports/tiny/report.html", "artifacts/tiny/annotations/synthetic/card.html"):
         page = (project.root / name).read_text()
         assert "<html" in page
         assert re.findall(r'(?:src|href)="https?:', page) == []
@@ -92,6 +92,8 @@ def test_the_run_keeps_what_it_was_made_of(project):
     kept = {file.path for file in client(project).list_artifacts(run.info.run_id, "provenance")}
     assert {f"provenance/{name}" for name in ("dvc.lock", "data.dvc", "params.yaml", "requirements.lock")} <= kept
     assert "provenance/train.json" in kept
+    (card,) = client(project).list_artifacts(run.info.run_id, "provenance/synthetic")
+    assert "provenance/synthetic/card.html" == card.path
     measured = {file.path for file in client(project).list_artifacts(run.info.run_id, "evaluation")}
     assert {"evaluation/report.html", "evaluation/errors.parquet", "evaluation/metrics.json"} <= measured
 
@@ -102,12 +104,14 @@ def test_the_version_leads_back_to_data_code_lock_and_protocol(project):
     assert tags["data_version"] == yaml.safe_load((project.root / "data.dvc").read_text())["outs"][0]["md5"]
     assert tags["git_commit"].startswith(committed)
     assert tags["protocol"] == f"inter_ocular:{metrics(project)['protocol']['hash']}"
+    read = next(dep for dep in lock(project)["ingest@synthetic"]["deps"] if dep["path"] == "data/synthetic")
+    assert f"{read['md5']}, 1 of each batch, held out" == tags["data.synthetic"]
     assert (tags["decision"], tags["reason"]) == ("promote", "the first version")
     assert {"heatmark.key", "run_id", "lock", "dvc_lock", "test_nme"} <= set(tags)
 
 
 def test_the_logged_model_predicts_as_the_saved_one_without_the_project(project, tmp_path):
-    row = pq.read_table(project.root / "artifacts/tiny/crops").slice(0, 1).to_pylist()[0]
+    row = pq.read_table(project.root / "artifacts/tiny/crops/synthetic").slice(0, 1).to_pylist()[0]
     picture = images.read(project.root / "data/synthetic", row["image"])
     np.savez(tmp_path / "face.npz", images=picture[None], boxes=np.float32(row["box"])[None])
     # -I -S: neither this folder, nor PYTHONPATH, nor a .pth file of an installed checkout; only what is installed.
@@ -182,8 +186,8 @@ def test_dvc_compares_experiments_and_draws_plots(project):
 def test_an_experiment_with_another_codec_trains_and_evaluates_by_that_ones_code(project):
     words = ("-S", "codec.name=rounded", "-S", "~codec.window", "-S", "~codec.decoder", "-S", "train.epochs=1")
     said = project.run("dvc", "exp", "run", "-n", "rounded", *words).stdout
-    skipped = set(re.findall(r"^Stage '(\w+)' didn't change, skipping", said, re.MULTILINE))
-    assert {"ingest", "preprocess"} == skipped
+    skipped = set(re.findall(r"^Stage '([\w@]+)' didn't change, skipping", said, re.MULTILINE))
+    assert {"ingest@synthetic", "preprocess@synthetic"} == skipped
     files = json.loads((project.root / "artifacts/tiny/code/train.json").read_text())["files"]
     assert "components/codecs/rounded.py" in files
     assert "components/codecs/subpixel.py" not in files

@@ -48,3 +48,8 @@ def test_a_params_yaml_that_is_not_whole_is_refused_for_what_dvc_would_make_of_i
     done = project.run("python", "-c", script, check=False)
     assert "params.yaml has a base, but DVC reads whole files: move it to recipes/" in done.stderr
     project.run("git", "checkout", "params.yaml")
+    project.edit("params.yaml", ("    share: 1.0\n", ""), ("    held_out: true\n", ""))
+    done = project.run("python", "-c", script, check=False)
+    lacking = "datasets.synthetic.share, datasets.synthetic.held_out"
+    assert f"params.yaml leaves out {lacking}, but DVC reads whole files: move it to recipes/" in done.stderr
+    project.run("git", "checkout", "params.yaml")

@@ -39,16 +39,16 @@ def files(project) -> list[Path]:
     )
 
 
-def ingest(project, **environment):
+def ingest(project, name: str):
     return project.run(
-        "python", "-m", "pipelines.ingest", "data", "artifacts/tiny/annotations", check=False, **environment
+        "python", "-m", "pipelines.ingest", f"data/{name}", f"artifacts/tiny/annotations/{name}", check=False
     )
 
 
 def test_a_missing_and_an_empty_data_folder(project):
-    assert "data/synthetic is missing: `make data` draws faces" in sentence(ingest(project))
+    assert "data/synthetic is missing: `make data` draws faces" in sentence(ingest(project, "synthetic"))
     (project.root / "data/synthetic").mkdir(parents=True)
-    assert "data/synthetic is empty; expected ibug68.jsonl" in sentence(ingest(project))
+    assert "data/synthetic is empty; expected ibug68.jsonl" in sentence(ingest(project, "synthetic"))
     assert files(project) == []
 
 
@@ -63,12 +63,12 @@ def test_one_truncated_jpeg_and_one_pts_of_67_points_cost_no_neighbour(project):
         (folder / f"{i}_1.pts").write_text(f"version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n")
     cut = folder / "3_1.jpg"
     cut.write_bytes(cut.read_bytes()[:2000])
-    project.edit("params.yaml", ("reader: synthetic", "reader: 300w"), ("folder: synthetic", "folder: 300w"))
-    done = ingest(project)
-    project.edit("params.yaml", ("reader: 300w", "reader: synthetic"), ("folder: 300w", "folder: synthetic"))
+    project.edit("params.yaml", ("reader: synthetic", "reader: 300w"), ("  synthetic:\n", "  300w:\n"))
+    done = ingest(project, "300w")
+    project.edit("params.yaml", ("reader: 300w", "reader: synthetic"), ("  300w:\n", "  synthetic:\n"))
     assert done.returncode == 0, done.stderr
     assert "38 faces" in done.stdout
-    rejected = pq.read_table(project.root / "artifacts/tiny/annotations/rejected.parquet").to_pylist()
+    rejected = pq.read_table(project.root / "artifacts/tiny/annotations/300w/rejected.parquet").to_pylist()
     assert [row["face"] for row in rejected] == ["afw/3_1", "afw/7_1"]
     assert "afw/3_1.jpg: unreadable or truncated image" in rejected[0]["reason"]
     assert rejected[1]["reason"] == "afw/7_1.pts: expected 68 landmarks, got 67"

@@ -26,9 +26,11 @@ def project(make_project):
 
 def ingest(project, reader: str, scheme: str):
     project.edit(
-        "params.yaml", ("reader: synthetic", f"reader: {reader}"), ("folder: synthetic", f"folder: {reader}"), ("scheme: ibug68", f"scheme: {scheme}")
+        "params.yaml", ("reader: synthetic", f"reader: {reader}"), ("  synthetic:\n", f"  {reader}:\n"), ("scheme: ibug68", f"scheme: {scheme}")
     )  # fmt: skip
-    return project.run("python", "-m", "pipelines.ingest", "data", "artifacts/tiny/annotations", check=False)
+    return project.run(
+        "python", "-m", "pipelines.ingest", f"data/{reader}", "artifacts/tiny/annotations/read", check=False
+    )
 
 
 def crash(path: Path) -> None:
@@ -48,7 +50,7 @@ def test_a_file_that_crashes_its_parser_costs_one_face(project):
     done = ingest(project, "300w_lp", "ibug68")
     assert done.returncode == 0, done.stderr
     assert "39 faces" in done.stdout
-    (rejected,) = pq.read_table(project.root / "artifacts/tiny/annotations/rejected.parquet").to_pylist()
+    (rejected,) = pq.read_table(project.root / "artifacts/tiny/annotations/read/rejected.parquet").to_pylist()
     assert "AFW/AFW_7_1_0" == rejected["face"]
     assert rejected["reason"] in [
         f"AFW/AFW_7_1_0.mat: its parser crashed ({signal}): damaged" for signal in ("SIGSEGV", "SIGBUS")
@@ -89,7 +91,7 @@ def test_pictures_of_cofw_that_are_too_large_or_lie_elsewhere_cost_their_faces(p
     done = ingest(project, "cofw", "cofw29")
     assert done.returncode == 0, done.stderr
     assert "38 faces" in done.stdout
-    rejected = pq.read_table(project.root / "artifacts/tiny/annotations/rejected.parquet").to_pylist()
+    rejected = pq.read_table(project.root / "artifacts/tiny/annotations/read/rejected.parquet").to_pylist()
     # MATLAB counts from 1.
     assert ["train/4", "train/8"] == [row["face"] for row in rejected]
     assert "picture of 60000 x 60000 pixels is over the limit of 100,000,000" in rejected[0]["reason"]

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
-OUT = "artifacts/tiny/annotations"
+OUT = "artifacts/tiny/annotations/read"
 SIDE = 80  # of every good picture, px
 EVIL = "\x1b[31mred\x1b[0m\u202etxt"  # coloured, and from right to left
 SHOWN = r"\x1b[31mred\x1b[0m\u202etxt"
@@ -54,9 +54,9 @@ def face(seed: int, **changed: list[float]) -> np.ndarray:
 
 
 def ingest(project, reader: str, folder: str):
-    project.edit("params.yaml", ("reader: synthetic", f"reader: {reader}"), ("folder: synthetic", f"folder: {folder}"))
+    project.edit("params.yaml", ("reader: synthetic", f"reader: {reader}"), ("  synthetic:\n", f"  {folder}:\n"))
     try:
-        return project.run("python", "-m", "pipelines.ingest", "data", OUT, check=False)
+        return project.run("python", "-m", "pipelines.ingest", f"data/{folder}", OUT, check=False)
     finally:
         shutil.copy(TINY, project.root / "params.yaml")
 

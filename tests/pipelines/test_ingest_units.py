@@ -27,7 +27,7 @@ from pipelines.ingest import (
     representable,
     split_rows,
 )
-from pipelines.params import Params, load_params
+from pipelines.params import Params, SourceParams, load_params
 from pipelines.runtime.environment import ROOT
 
 SUBJECTS = st.lists(st.sampled_from([f"person{i}" for i in range(30)]), min_size=1, max_size=60)
@@ -36,6 +36,11 @@ SUBJECTS = st.lists(st.sampled_from([f"person{i}" for i in range(30)]), min_size
 @pytest.fixture(scope="module")
 def params() -> Params:
     return load_params(ROOT / "recipes" / "300w_small.yaml")
+
+
+def only(params: Params) -> SourceParams:
+    """The one dataset of a recipe."""
+    return next(iter(params.datasets.values()))
 
 
 def own_boxes(params: Params) -> Params:
@@ -193,7 +198,8 @@ NAMES = [f"f{i}" for i in range(60)]
 @given(st.dictionaries(st.integers(0, 59), st.just("broken"), max_size=20), st.lists(st.integers(0, 59), max_size=5))
 def test_every_row_ends_in_exactly_one_table_in_its_order(bad: dict[int, str], repeated: list[int]) -> None:
     names = NAMES + [NAMES[i] for i in repeated]
-    annotations, rejected = split_rows(examined(names, bad), load_params(ROOT / "recipes" / "300w_small.yaml"))
+    params = load_params(ROOT / "recipes" / "300w_small.yaml")
+    annotations, rejected = split_rows(examined(names, bad), params, only(params))
     assert len(names) == len(annotations) + len(rejected)
     kept = annotations.column("face").to_pylist()
     assert [name for i, name in enumerate(NAMES) if i not in bad] == [
@@ -205,20 +211,22 @@ def test_every_row_ends_in_exactly_one_table_in_its_order(bad: dict[int, str], r
 
 
 def test_a_face_that_occurs_twice_is_rejected_the_second_time(params: Params) -> None:
-    annotations, rejected = split_rows(examined([*NAMES, "f7"]), params)
+    annotations, rejected = split_rows(examined([*NAMES, "f7"]), params, only(params))
     assert NAMES == annotations.column("face").to_pylist()
     assert [{"face": "f7", "image": "f7.jpg", "reason": "f7: occurs twice"}] == rejected.to_pylist()
 
 
 def test_a_rejected_row_takes_no_good_faces_name(params: Params) -> None:
     # Before it is understood, a row of faces.csv goes by its line's number, which may be a good face's name.
-    annotations, rejected = split_rows(examined(["f7", *NAMES], bad={0: "faces.csv:7: expected 137 fields"}), params)
+    annotations, rejected = split_rows(
+        examined(["f7", *NAMES], bad={0: "faces.csv:7: expected 137 fields"}), params, only(params)
+    )
     assert NAMES == annotations.column("face").to_pylist()
     assert ["faces.csv:7: expected 137 fields"] == rejected.column("reason").to_pylist()
 
 
 def test_reasons_are_kept_as_they_were_said(params: Params) -> None:
-    _, rejected = split_rows(examined(NAMES, {3: "a: cut off", 5: "b: no face"}), params)
+    _, rejected = split_rows(examined(NAMES, {3: "a: cut off", 5: "b: no face"}), params, only(params))
     assert [("f3", "a: cut off"), ("f5", "b: no face")] == [
         (row["face"], row["reason"]) for row in rejected.to_pylist()
     ]
@@ -229,12 +237,12 @@ def test_an_empty_split_is_refused_with_the_first_reason(params: Params) -> None
     # Of a single subject, two of the three splits are always empty.
     message = "59 good faces leave none for .*, .*" + re.escape("; the first of 1 rejected: a: cut off")
     with pytest.raises(ValueError, match=f"^{message}$"):
-        split_rows(table, params)
+        split_rows(table, params, only(params))
 
 
 def test_a_benchmark_of_test_faces_alone_passes_for_evaluation_only(params: Params) -> None:
     # As COFW-68, or 300-W's private set alone; a broken test face is one as well.
-    annotations, rejected = split_rows(examined(NAMES, {3: "f3: cut off"}, splits=["test"] * 60), params)
+    annotations, rejected = split_rows(examined(NAMES, {3: "f3: cut off"}, splits=["test"] * 60), params, only(params))
     assert ["test"] * 59 == annotations.column("split").to_pylist()
     assert ["f3"] == rejected.column("face").to_pylist()
 
@@ -246,13 +254,33 @@ def test_test_faces_beside_others_that_were_all_rejected_are_not_for_evaluation_
     table = examined(NAMES, {3: "f3: cut off"}, splits=[other if i == 3 else "test" for i in range(60)])
     message = "59 good faces leave none for train, val; the first of 1 rejected: f3: cut off"
     with pytest.raises(ValueError, match=f"^{message}$"):
-        split_rows(table, params)
+        split_rows(table, params, only(params))
 
 
 def test_broken_test_faces_alone_are_refused(params: Params) -> None:
     table = examined(["f0"], {0: "f0: cut off"}, splits=["test"])
     with pytest.raises(ValueError, match=r"^0 good faces leave none for test; the first of 1 rejected: f0: cut off$"):
-        split_rows(table, params)
+        split_rows(table, params, only(params))
+
+
+TRAINS_ONLY = {"held_out": False}
+
+
+def test_of_a_dataset_that_is_not_held_out_all_faces_train_but_the_benchmarks_test_faces(params: Params) -> None:
+    source = only(params).model_copy(update=TRAINS_ONLY)
+    given = ["test" if i % 3 == 0 else "train" if i % 3 == 1 else None for i in range(60)]
+    annotations, _ = split_rows(examined(NAMES, splits=given), params, source)
+    expected = ["test" if own == "test" else "train" for own in given]
+    assert expected == annotations.column("split").to_pylist()
+    # Not even test faces are needed.
+    annotations, _ = split_rows(examined(NAMES), params, source)
+    assert ["train"] * 60 == annotations.column("split").to_pylist()
+
+
+def test_a_benchmark_of_test_faces_alone_cannot_train(params: Params) -> None:
+    source = only(params).model_copy(update=TRAINS_ONLY)
+    with pytest.raises(ValueError, match=r"^60 good faces leave none for train$"):
+        split_rows(examined(NAMES, splits=["test"] * 60), params, source)
 
 
 def test_no_good_face_at_all_is_refused(params: Params) -> None:
@@ -260,12 +288,12 @@ def test_no_good_face_at_all_is_refused(params: Params) -> None:
     with pytest.raises(
         ValueError, match=r"^0 good faces leave none for test, train, val; the first of 60 rejected: x: broken$"
     ):
-        split_rows(examined(NAMES, bad), params)
+        split_rows(examined(NAMES, bad), params, only(params))
 
 
 def test_a_row_that_cannot_be_read_keeps_the_split_that_its_record_names(tmp_path: Path, params: Params) -> None:
     records = pa.table({"face": ["ibug/1"], "where": ["ibug/1.pts"], "text": [""], "split": ["test"]})
-    (row,) = examine(records, str(tmp_path), params).to_pylist()
+    (row,) = examine(records, str(tmp_path), params, only(params)).to_pylist()
     assert ("test", "ibug/1.pts: No such file or directory") == (row["split"], row["reason"])
 
 
@@ -281,7 +309,7 @@ def test_records_become_rows_with_a_reason_where_something_is_wrong(tmp_path: Pa
     (folder / "3_1.jpg").write_bytes(whole[: len(whole) // 2])
     names = ["afw/1_1", "afw/2_1", "afw/3_1"]
     records = pa.table({"face": names, "where": [f"{name}.pts" for name in names], "text": [""] * 3})
-    good, short, cut = examine(records, str(tmp_path), params).to_pylist()
+    good, short, cut = examine(records, str(tmp_path), params, only(params)).to_pylist()
     assert None is good["reason"]
     assert ("afw/1_1", "afw/1_1.jpg", "afw/1", ["afw"], "train") == tuple(
         good[name] for name in ("face", "image", "subject", "subsets", "split")
@@ -309,13 +337,13 @@ def write_merl_rav(root: Path, lines: dict[int, str]) -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
-def reading(params: Params, reader: str) -> Params:
-    return params.model_copy(update={"dataset": params.dataset.model_copy(update={"reader": reader})})
+def reading(params: Params, reader: str) -> SourceParams:
+    return only(params).model_copy(update={"reader": reader})
 
 
 def test_landmarks_without_a_position_are_nan_in_the_table(tmp_path: Path, params: Params) -> None:
     records = write_merl_rav(tmp_path, {0: "-1 -1", 1: "-12.5 -22.25"})
-    (row,) = examine(records, str(tmp_path), reading(params, "merl_rav")).to_pylist()
+    (row,) = examine(records, str(tmp_path), params, reading(params, "merl_rav")).to_pylist()
     assert None is row["reason"]
     # By hand: 1-based; the second is hidden, and its position known.
     np.testing.assert_array_equal([np.nan, np.nan, 11.5, 21.25, 11.5, 19.25], row["landmarks"][:6])
@@ -327,21 +355,21 @@ def test_a_face_whose_eye_corner_has_no_position_passes_as_some_protocols_can_me
     tmp_path: Path, params: Params
 ) -> None:
     records = write_merl_rav(tmp_path, {36: "-1 -1"})  # the right eye's outer corner
-    (row,) = examine(records, str(tmp_path), reading(params, "merl_rav")).to_pylist()
+    (row,) = examine(records, str(tmp_path), params, reading(params, "merl_rav")).to_pylist()
     assert None is row["reason"]
 
 
 def test_a_face_whose_outer_eye_corners_coincide_is_refused(tmp_path: Path, params: Params) -> None:
     records = write_merl_rav(tmp_path, {36: LANDMARKS[45]})  # the right eye's outer corner at the left one's
-    (row,) = examine(records, str(tmp_path), reading(params, "merl_rav")).to_pylist()
+    (row,) = examine(records, str(tmp_path), params, reading(params, "merl_rav")).to_pylist()
     assert "frontal/testset/image00001: the outer eye corners coincide" == row["reason"]
 
 
 def test_the_protocol_decides_nothing_about_a_row(tmp_path: Path, params: Params) -> None:
     records = write_merl_rav(tmp_path, {36: "-1 -1"})
-    params = reading(params, "merl_rav")
+    source = reading(params, "merl_rav")
     other = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"protocol": "box_size"})})
-    one, two = (examine(records, str(tmp_path), chosen).to_pylist() for chosen in (params, other))
+    one, two = (examine(records, str(tmp_path), chosen, source).to_pylist() for chosen in (params, other))
     assert repr(one) == repr(two)  # NaN is not equal to itself
 
 
@@ -365,7 +393,7 @@ def test_any_exception_rejects_its_record_alone(
 
     monkeypatch.setitem(DATASETS, "300w", replace(DATASETS["300w"], parse=parse))
     records = pa.Table.from_pylist([Record("x", "x.pts", split="test")._asdict()])
-    (row,) = examine(records, str(tmp_path), params).to_pylist()
+    (row,) = examine(records, str(tmp_path), params, only(params)).to_pylist()
     assert ("x", "x.pts", "test", reason) == (row["face"], row["image"], row["split"], row["reason"])
 
 
@@ -373,7 +401,7 @@ def test_a_record_whose_name_is_not_utf_8_is_rejected_under_a_name_that_can_be_s
     tmp_path: Path, params: Params
 ) -> None:
     record = representable(Record("afw/\udcff_1", "afw/\udcff_1.pts", split="train"))
-    (row,) = examine(pa.Table.from_pylist([record._asdict()]), str(tmp_path), params).to_pylist()
+    (row,) = examine(pa.Table.from_pylist([record._asdict()]), str(tmp_path), params, only(params)).to_pylist()
     assert r"afw/\udcff_1" == row["face"]
     assert r"afw/\udcff_1.pts: a name that is not UTF-8: rename the file" == row["reason"]
 

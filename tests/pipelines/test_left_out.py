@@ -64,13 +64,14 @@ def annotations(folder: Path, without_corner: set[int]) -> pa.Table:
 
 def stored(tmp_path: Path, params: Params, model: LandmarkModel, without_corner: set[int]) -> tuple[Path, Path]:
     """The folders of a model and of the crops of six test faces."""
-    for name in ("model", "crops", "pictures"):
-        (tmp_path / name).mkdir()
+    for name in ("model", "crops/synthetic", "pictures"):
+        (tmp_path / name).mkdir(parents=True)
     model.save(tmp_path / "model")
     training = {"key": "k", "best_step": 1, "steps": 1, "val_nme": 0.5}
     (tmp_path / "model/training.json").write_text(json.dumps(training))
     table = annotations(tmp_path / "pictures", without_corner)
-    write_shard(table, tmp_path / "pictures", tmp_path / "crops/test-00000-of-00001.parquet", params)
+    shard = tmp_path / "crops/synthetic/test-00000-of-00001.parquet"
+    write_shard(table, tmp_path / "pictures", shard, params, params.source("synthetic"))
     return tmp_path / "model", tmp_path / "crops"
 
 

@@ -15,6 +15,7 @@ import yaml
 from components.codecs import Subpixel
 from components.metrics import PROTOCOLS
 from components.networks import UNet
+from components.schemes import SCHEMES, Scheme
 from pipelines.pages.keys import meanings
 from pipelines.params import Params, load_params, whole_text
 from pipelines.runtime.environment import ROOT
@@ -24,6 +25,7 @@ RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 DEMO = ROOT / "recipes" / "demo.yaml"
 
 
+DRAWN = "datasets.synthetic"
 VIEWS = "blur, colour, flip, move, occlude, rotate, rotate_deg, scale, shift"
 
 
@@ -66,6 +68,13 @@ def test_params_come_back_from_what_is_logged_of_them() -> None:
     assert params == Params.model_validate(params.model_dump(mode="json"))
 
 
+def places_below(name: str, section: dict) -> list[str]:
+    """Dotted names of all keys; datasets themselves go by names that their section's meaning explains."""
+    if name == "datasets":
+        return [f"{name}.{source}.{key}" for source, fields in section.items() for key in fields]
+    return [f"{name}.{key}" for key in section]
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
 def test_every_key_says_what_it_is(path: Path) -> None:
     params = load_params(path)
@@ -73,7 +82,7 @@ def test_every_key_says_what_it_is(path: Path) -> None:
     keys = {
         place
         for name, section in params.model_dump().items()
-        for place in [name, *(f"{name}.{key}" for key in section if isinstance(section, dict))]
+        for place in [name, *(places_below(name, section) if isinstance(section, dict) else [])]
     }
     assert set() == {place for place in keys if not said.get(place)}
 
@@ -84,7 +93,9 @@ def test_what_is_logged_are_plain_values_of_every_key_with_the_defaults_of_codec
     expected = {"name": "hih", "stride": 4, "sigma": 1.0, "decimal": 8, "decimal_sigma": 1.0, "bins": "floor"}
     assert {**expected, "decimal_head": "conv", "decoder": "argmax"} == dumped["codec"]
     assert {"name": "unet", "width": 48} == dumped["network"]
-    plain = {type(value) for section in dumped.values() if isinstance(section, dict) for value in section.values()}
+    sections = [section for section in dumped.values() if isinstance(section, dict)]
+    sections += dumped["datasets"].values()
+    plain = {type(value) for section in sections for value in section.values()} - {dict}
     assert {str, int, float, bool, list} == plain
 
 
@@ -115,8 +126,8 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ({"ingest.shuffle": True}, "unknown key 'ingest.shuffle'; known: min_inside, test_share, val_share"),
         (
             {"extra": 1},
-            "unknown key 'extra'; known: augment, codec, dataset, evaluate, ingest, loss, name, network, preprocess, "
-            "promotion, train",
+            "unknown key 'extra'; known: augment, codec, datasets, evaluate, ingest, loss, name, network, preprocess, "
+            "promotion, scheme, train",
         ),
         ({"codec.name": "hhi"}, "unknown codec 'hhi'; known: hih, rounded, subpixel"),
         ({"codec.name": None}, "codec.name is missing"),
@@ -132,14 +143,65 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
             "loss: unknown heatmap loss 'l2'; known: adaptive_wing, cross_entropy, mse, star",
         ),
         (
-            {"dataset.reader": "wfl"},
-            "dataset.reader: unknown dataset reader 'wfl'; known: "
+            {f"{DRAWN}.reader": "wfl"},
+            f"{DRAWN}.reader: unknown dataset reader 'wfl'; known: "
             "300w, 300w_lp, aflw19, cofw, cofw68, csv, merl_rav, synthetic, wflw",
         ),
-        ({"dataset.scheme": "wflw"}, "dataset.scheme: unknown scheme 'wflw'; known: aflw19, cofw29, ibug68, wflw98"),
+        ({"scheme": "wflw"}, "scheme: unknown scheme 'wflw'; known: aflw19, cofw29, ibug68, wflw98"),
+        ({f"{DRAWN}.scheme": "x"}, f"{DRAWN}.scheme: unknown scheme 'x'; known: aflw19, cofw29, ibug68, wflw98"),
         (
-            {"dataset.reader": "300w", "dataset.scheme": "wflw98"},
-            "dataset: dataset '300w' has no scheme 'wflw98'; known: ibug68",
+            {f"{DRAWN}.reader": "300w", f"{DRAWN}.scheme": "wflw98"},
+            f"{DRAWN}: dataset '300w' has no scheme 'wflw98'; known: ibug68",
+        ),
+        (
+            {f"{DRAWN}.scheme": "wflw98"},
+            f"{DRAWN} is held out, but marked up in wflw98, which does not measure a model of ibug68: set held_out: false, so "
+            "that it trains only",
+        ),
+        ({f"{DRAWN}.shares": 1}, f"unknown key '{DRAWN}.shares'; known: held_out, reader, scheme, share"),
+        ({f"{DRAWN}.reader": None}, f"missing key '{DRAWN}.reader'"),
+        ({f"{DRAWN}.share": 0.5}, "datasets: the shares of synthetic add up to 0.5, not to 1"),
+        ({f"{DRAWN}.share": 0}, f"{DRAWN}.share: Input should be greater than 0"),
+        (
+            {f"{DRAWN}.held_out": False},
+            "datasets: none is held out, so that nothing could be measured: set held_out: true for one of them",
+        ),
+        ({"datasets.more": {"reader": "300w"}}, "missing key 'datasets.more.share'"),
+        (
+            {"datasets.more": {"reader": "300w", "share": 0.1}},
+            "datasets: the shares of more, synthetic add up to 1.1, not to 1",
+        ),
+        (
+            {"datasets.more": {"reader": "cofw", "share": 0.5, "held_out": False}, f"{DRAWN}.share": 0.5},
+            "datasets.more: dataset 'cofw' has no scheme 'ibug68'; known: cofw29",
+        ),
+        (
+            {"datasets.more": {"reader": "cofw", "scheme": "cofw29", "share": 0.5}, f"{DRAWN}.share": 0.5},
+            "datasets.more is held out, but marked up in cofw29, which does not measure a model of ibug68: set held_out: false, "
+            "so that it trains only",
+        ),
+        (
+            {
+                "datasets": {
+                    "a": {"reader": "300w", "share": 0.5},
+                    "b": {"reader": "300w_lp", "share": 0.5, "held_out": False},
+                }
+            },
+            "datasets: 300w and 300w_lp have the same photographs, split differently, so that faces which one holds out would be "
+            "trained on as the other's: leave one of them out",
+        ),
+        ({"datasets": {}}, "datasets: Dictionary should have at least 1 item after validation, not 0"),
+        ({"datasets": 1}, "datasets: expected keys below it, got 1"),
+        ({"datasets": {"a": 1}}, "datasets.a: expected keys below it, got 1"),
+        (
+            {"dataset": {"reader": "300w", "folder": "faces", "scheme": "ibug68"}},
+            "`dataset:` is now `scheme:` and `datasets:`, which may be several; write `scheme: ibug68` and `datasets: {faces: "
+            "{reader: 300w}}` in its place",
+        ),
+        (
+            {"dataset": 1},
+            "`dataset:` is now `scheme:` and `datasets:`, which may be several; write `scheme: SCHEME` and "
+            "`datasets: {FOLDER: {reader: READER}}` in its place",
         ),
         ({"evaluate.protocol": "box"}, f"evaluate.protocol: unknown protocol 'box'; known: {', '.join(PROTOCOLS)}"),
         (
@@ -153,7 +215,7 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
             "300w_star, 300w_star_pupil, box_size, inter_ocular, inter_pupil, merl_rav",
         ),
         (
-            {"evaluate.protocol": "wflw_hih_square", "dataset.scheme": "wflw98"},
+            {"evaluate.protocol": "wflw_hih_square", "scheme": "wflw98", f"{DRAWN}.scheme": "wflw98"},
             "protocol 'wflw_hih_square' measures in its authors' crop and serves rescoring only (`pipelines.rescore`); those "
             "that fit: box_size, inter_ocular, inter_pupil, wflw",
         ),
@@ -176,7 +238,7 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ({"train.compile": 1}, "train.compile: expected true or false, got 1"),
         ({"train.decay_epochs": 3}, "train.decay_epochs: expected a list, got 3"),
         ({"train.decay_epochs": [3, "5"]}, "train.decay_epochs.1: expected a whole number, got '5'"),
-        ({"dataset.reader": 300}, "dataset.reader: expected a text, got 300"),
+        ({f"{DRAWN}.reader": 300}, f"{DRAWN}.reader: expected a text, got 300"),
         ({"network.width": "48"}, "network 'unet': width: expected a whole number, got '48'"),
         ({"network.width": 48.0}, "network 'unet': width: expected a whole number, got 48.0"),
         ({"codec.name": ["hih"]}, "unknown codec ['hih']; known: hih, rounded, subpixel"),
@@ -220,10 +282,57 @@ def test_the_margin_that_is_asked_for_is_enough(changed: Callable, margin: float
         assert margin == load_params(path).preprocess.margin
 
 
-@pytest.mark.parametrize("folder", ["../other", "/etc", "a/b", "", ".hidden"])
-def test_a_dataset_folder_that_is_not_one_below_data_is_refused(changed: Callable, folder: str) -> None:
-    with pytest.raises(ValueError, match=r"dataset\.folder: String should match pattern"):
-        load_params(changed({"dataset.folder": folder}))
+@pytest.mark.parametrize(
+    "folder", ["../other", "/etc", "a/b", "", ".hidden", "a.b", "300", "1e5", "0x1f", "null", "300-1"]
+)
+def test_a_dataset_whose_name_is_not_that_of_a_folder_below_data_or_no_text_to_yaml_is_refused(
+    changed: Callable, folder: str
+) -> None:
+    path = changed({"datasets": {folder: {"reader": "300w"}}})
+    with pytest.raises(ValueError, match=r"^.*:\d+: a key is a word of letters, digits and _, got "):
+        load_params(path)
+    fields = {**yaml.safe_load(path.read_text()), "datasets": {folder: {"reader": "300w"}}}
+    if not re.fullmatch("[a-z0-9-]+", folder):  # nor if it comes another way than by a file
+        with pytest.raises(ValueError, match=r"should match pattern"):
+            Params.model_validate(fields)
+
+
+@pytest.mark.parametrize("folder", ["300w", "300w_lp", "a-b", "W300"])
+def test_a_dataset_goes_by_its_folders_name(changed: Callable, folder: str) -> None:
+    params = load_params(changed({"datasets": {folder: {"reader": "300w"}}}))
+    whole = {"reader": "300w", "scheme": "ibug68", "share": 1.0, "held_out": True}
+    assert {folder: whole} == params.model_dump()["datasets"]
+
+
+def test_of_several_datasets_all_train_and_some_are_measured_in_the_order_of_their_names(changed: Callable) -> None:
+    b = {"reader": "300w", "share": 0.5, "held_out": False}
+    params = load_params(
+        changed({"datasets": {"c": {"reader": "300w", "share": 0.3}, "b": b, "a": {"reader": "300w", "share": 0.2}}})
+    )
+    assert ("a", "b", "c") == params.sources("train")
+    assert ("a", "c") == params.sources("val") == params.sources("test")
+    assert pytest.approx(0.5) == params.share(params.sources("val"))
+
+
+def test_a_protocol_must_fit_every_dataset_that_is_held_out(changed: Callable) -> None:
+    both = {"a": {"reader": "cofw68", "share": 0.5}, "b": {"reader": "300w", "share": 0.5}}
+    path = changed({"datasets": both, "evaluate.protocol": "cofw68"})
+    with pytest.raises(
+        ValueError, match="protocol 'cofw68' is for dataset cofw68, not 300w's ibug68; those that fit: "
+    ):
+        load_params(path)
+    both["b"]["held_out"] = False
+    load_params(changed({"datasets": both, "evaluate.protocol": "cofw68"}))
+
+
+def test_a_markup_that_has_nothing_in_common_with_the_models_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Scheme("ours", ("right", "left"), (1, 0), (0, 1), ((0,), (1,)), ())
+    monkeypatch.setitem(SCHEMES, "ours", ours)
+    fields = load_params(DEMO).model_dump()
+    fields["datasets"]["synthetic"]["share"] = 0.5
+    fields["datasets"]["own"] = {"reader": "csv", "scheme": "ours", "share": 0.5, "held_out": False}
+    with pytest.raises(ValueError, match=r"datasets\.own: ours shares no landmark with the model's ibug68"):
+        Params.model_validate(fields)
 
 
 @pytest.mark.parametrize("name", ["Demo", "a b", "a/b", "", "_a"])
@@ -282,7 +391,8 @@ WRONG = (
 def test_whatever_stands_at_a_key_is_taken_or_refused_in_one_sentence_and_a_moment(name: str, tmp_path: Path) -> None:
     fields = yaml.safe_load(whole_text(ROOT / "recipes" / f"{name}.yaml"))
     path, before = tmp_path / "params.yaml", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    places = [(name,) for name in fields] + [(name, key) for name in fields if name != "name" for key in fields[name]]
+    places = [(name,) for name in fields]
+    places += [(name, key) for name in fields if isinstance(fields[name], dict) for key in fields[name]]
     for place in places:
         for value in WRONG:
             path.write_text(

@@ -22,7 +22,7 @@ from pipelines.params import load_params
 from pipelines.preprocess import preprocess
 ray.init(num_cpus=int(sys.argv[1]), include_dashboard=False, log_to_driver=False, object_store_memory=10**8)
 cluster.quiet()
-preprocess(Path("artifacts/tiny/annotations"), Path("data"), load_params(), Path(sys.argv[2]))
+preprocess(Path("artifacts/tiny/annotations/synthetic"), Path("data/synthetic"), load_params(), Path(sys.argv[2]))
 """
 
 
@@ -31,7 +31,7 @@ def project(make_project):
     project = make_project()
     shutil.copy(TINY, project.root / "params.yaml")
     project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "60", "--size", "128")
-    project.run("python", "-m", "pipelines.ingest", "data", "artifacts/tiny/annotations")
+    project.run("python", "-m", "pipelines.ingest", "data/synthetic", "artifacts/tiny/annotations/synthetic")
     for workers in ("1", "2"):
         project.run("python", "-c", PREPROCESS, workers, f"crops{workers}")
     return project
@@ -49,7 +49,7 @@ def test_shards_are_the_same_bytes_for_one_and_for_two_workers(project):
 def test_ray_makes_the_batches_that_one_process_makes(project, local_ray):
     params = load_params(project.root / "params.yaml")
     config = params.model()
-    crops = load_crops(project.root / "crops1", "train")
+    crops = load_crops(project.root, "train", ["crops1"])
     maker = BatchMaker(config.codec, params.augment, config.scheme, seed=3, batch_size=8, rank=1, world=2)
     expected = list(local_batches(maker, crops, 5, 40))
     batches = list(ray_batches(maker, ray.put(crops), 5, 40))

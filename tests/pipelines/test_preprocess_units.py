@@ -17,10 +17,10 @@ from components.crops import crop_affine
 from components.geometry import apply, invert
 from components.images import decode_own
 from components.samples import Box
-from pipelines.params import Params, load_params
+from pipelines.params import Params, SourceParams, load_params
 from pipelines.preprocess import plan_shards, write_shard
 from pipelines.runtime.environment import ROOT
-from pipelines.runtime.tables import face_fields
+from pipelines.runtime.tables import face_fields, from_column
 
 COUNTS = st.fixed_dictionaries({"train": st.integers(0, 200), "val": st.integers(0, 40), "test": st.integers(0, 40)})
 
@@ -39,6 +39,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(5):
         assert cv2.imwrite(str(root / f"{i}.png"), np.repeat(dot[..., None], 3, axis=-1))
     return root
+
+
+def only(params: Params) -> SourceParams:
+    """The one dataset of a recipe."""
+    return next(iter(params.datasets.values()))
 
 
 def annotations(num: int = 5) -> pa.Table:
@@ -90,7 +95,7 @@ def test_every_row_is_in_exactly_one_shard(counts: dict[str, int], faces_per_sha
 
 
 def test_a_row_is_a_face_cut_out_with_its_landmarks(tmp_path: Path, folder: Path, params: Params) -> None:
-    assert 5 == write_shard(annotations(), folder, tmp_path / "x.parquet", params)
+    assert 5 == write_shard(annotations(), folder, tmp_path / "x.parquet", params, only(params))
     rows = pq.read_table(tmp_path / "x.parquet").to_pylist()
     assert [f"f{i}" for i in range(5)] == [row["face"] for row in rows]
     for row, before in zip(rows, annotations().to_pylist(), strict=True):
@@ -110,7 +115,7 @@ def test_a_row_is_a_face_cut_out_with_its_landmarks(tmp_path: Path, folder: Path
 def test_the_middle_of_a_stored_crop_is_the_crop_that_is_predicted_on(
     tmp_path: Path, folder: Path, params: Params
 ) -> None:
-    write_shard(annotations(1), folder, tmp_path / "x.parquet", params)
+    write_shard(annotations(1), folder, tmp_path / "x.parquet", params, only(params))
     affine = np.reshape(pq.read_table(tmp_path / "x.parquet").to_pylist()[0]["affine"], (2, 3))
     sizes = params.preprocess
     border = (sizes.stored - sizes.crop) / 2
@@ -122,7 +127,7 @@ def test_the_middle_of_a_stored_crop_is_the_crop_that_is_predicted_on(
 
 def test_the_datasets_own_boxes_are_taken_where_the_params_say_so(tmp_path: Path, folder: Path, params: Params) -> None:
     own = params.model_copy(update={"preprocess": params.preprocess.model_copy(update={"box": "annotated"})})
-    write_shard(annotations(1), folder, tmp_path / "x.parquet", own)
+    write_shard(annotations(1), folder, tmp_path / "x.parquet", own, only(params))
     assert [[42.0, 32.0, 78.0, 68.0]] == pq.read_table(tmp_path / "x.parquet").column("box").to_pylist()
 
 
@@ -132,7 +137,11 @@ def test_the_datasets_own_boxes_travel_along_whatever_the_crop_is_cut_around(
     faces = annotations(2)
     boxes = pa.array([[42.0, 32.0, 78.0, 68.0], None], pa.list_(pa.float32()))
     write_shard(
-        faces.set_column(faces.schema.get_field_index("box"), "box", boxes), folder, tmp_path / "x.parquet", params
+        faces.set_column(faces.schema.get_field_index("box"), "box", boxes),
+        folder,
+        tmp_path / "x.parquet",
+        params,
+        only(params),
     )
     rows = pq.read_table(tmp_path / "x.parquet")
     np.testing.assert_array_equal([[42, 32, 78, 68], [np.nan] * 4], rows.column("annotated_box").to_pylist())
@@ -140,16 +149,16 @@ def test_the_datasets_own_boxes_travel_along_whatever_the_crop_is_cut_around(
 
 
 def test_equal_rows_give_equal_bytes_also_as_a_part_of_more(tmp_path: Path, folder: Path, params: Params) -> None:
-    write_shard(annotations(5).slice(1, 3), folder, tmp_path / "part.parquet", params)
-    write_shard(annotations(4).slice(1, 3), folder, tmp_path / "again.parquet", params)
-    write_shard(annotations(4).slice(0, 3), folder, tmp_path / "other.parquet", params)
+    write_shard(annotations(5).slice(1, 3), folder, tmp_path / "part.parquet", params, only(params))
+    write_shard(annotations(4).slice(1, 3), folder, tmp_path / "again.parquet", params, only(params))
+    write_shard(annotations(4).slice(0, 3), folder, tmp_path / "other.parquet", params, only(params))
     assert (tmp_path / "part.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
     assert (tmp_path / "part.parquet").read_bytes() != (tmp_path / "other.parquet").read_bytes()
 
 
 def test_a_picture_that_is_gone_is_named(tmp_path: Path, params: Params) -> None:
     with pytest.raises(ValueError, match=r"^0\.png: unreadable image: No such file or directory$"):
-        write_shard(annotations(1), tmp_path, tmp_path / "x.parquet", params)
+        write_shard(annotations(1), tmp_path, tmp_path / "x.parquet", params, only(params))
 
 
 def test_the_box_is_of_the_landmarks_that_have_a_position_and_the_others_stay_nan(
@@ -158,13 +167,32 @@ def test_the_box_is_of_the_landmarks_that_have_a_position_and_the_others_stay_na
     rows = annotations(2).to_pylist()
     rows[0]["landmarks"][6:12] = [np.nan] * 6  # landmarks 3, 4 and 5
     table = pa.Table.from_pylist(rows, annotations(1).schema)
-    write_shard(table, folder, tmp_path / "x.parquet", params)
+    write_shard(table, folder, tmp_path / "x.parquet", params, only(params))
     first, second = pq.read_table(tmp_path / "x.parquet").to_pylist()
     assert [40.0, 30.0, 80.0, 70.0] == first["box"] == second["box"]
     for name in ("landmarks", "crop_landmarks"):
         marks = np.reshape(first[name], (68, 2))
         assert [3, 4, 5] == np.flatnonzero(np.isnan(marks).any(axis=1)).tolist()
         assert np.isfinite(second[name]).all()
+
+
+def test_faces_of_another_markup_have_the_landmarks_that_both_share_and_their_own_box(
+    tmp_path: Path, folder: Path, params: Params
+) -> None:
+    fields = params.model_dump()
+    fields |= {"scheme": "wflw98", "datasets": {"own": {"reader": "synthetic", "share": 0.5}}}
+    fields["datasets"]["other"] = {"reader": "300w", "scheme": "ibug68", "share": 0.5, "held_out": False}
+    mixed = Params.model_validate(fields)
+    write_shard(annotations(2), folder, tmp_path / "x.parquet", mixed, mixed.source("other"))
+    write_shard(annotations(2), folder, tmp_path / "own.parquet", params, only(params))
+    mapped, own = (pq.read_table(tmp_path / name) for name in ("x.parquet", "own.parquet"))
+    # By hand, of the published figures: the chin is 8 of 68 and 16 of 98, the outer corner of the right eye 36 and 60.
+    for column in ("landmarks", "crop_landmarks"):
+        before, after = from_column(own, column, 68, 2), from_column(mapped, column, 98, 2)
+        np.testing.assert_array_equal(before[:, [8, 36]], after[:, [16, 60]])
+        assert [30] * 2 == np.isfinite(after).all(axis=2).sum(axis=1).tolist()
+    for column in ("pixels", "box", "affine", "face"):
+        assert own.column(column).equals(mapped.column(column))
 
 
 def test_pictures_inside_a_file_are_read_by_their_dataset(tmp_path: Path, params: Params) -> None:
@@ -175,8 +203,8 @@ def test_pictures_inside_a_file_are_read_by_their_dataset(tmp_path: Path, params
         mat["a"] = picture.T
         mat["IsT"] = np.array([[mat["a"].ref]], h5py.ref_dtype)
     rows = [{**annotations(1).to_pylist()[0], "image": "COFW_test_color.mat#IsT/1"}]
-    cofw = params.model_copy(update={"dataset": params.dataset.model_copy(update={"reader": "cofw"})})
-    write_shard(pa.Table.from_pylist(rows, annotations(1).schema), tmp_path, tmp_path / "x.parquet", cofw)
+    cofw = only(params).model_copy(update={"reader": "cofw"})
+    write_shard(pa.Table.from_pylist(rows, annotations(1).schema), tmp_path, tmp_path / "x.parquet", params, cofw)
     (row,) = pq.read_table(tmp_path / "x.parquet").to_pylist()
     pixels = decode_own(row["pixels"]).sum(axis=-1)
     brightest = np.unravel_index(pixels.argmax(), pixels.shape)[::-1]

@@ -36,7 +36,7 @@ def recipe(request: pytest.FixtureRequest) -> Path:
 
 def faces_of(params: Params) -> pa.Table:
     """Two stored crops of noise, with landmarks around the middle, one of them without a place."""
-    num_landmarks, side = SCHEMES[params.dataset.scheme].num_landmarks, params.preprocess.stored
+    num_landmarks, side = SCHEMES[params.scheme].num_landmarks, params.preprocess.stored
     rng = np.random.default_rng(0)
     pixels = [images.encode_jpeg(rng.integers(0, 256, (side, side, 3)).astype(np.uint8), 90) for _ in range(2)]
     landmarks = rng.uniform(0.3 * side, 0.7 * side, (2, num_landmarks, 2)).astype(np.float32)

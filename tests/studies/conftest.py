@@ -19,10 +19,14 @@ BASE, CROPS = "recipes/smallest.yaml", "crops"
 def small(make_project):
     """98 landmarks: nothing in a study may hang on the 68 of its default recipe."""
     project = make_project()
-    changes = {"dataset": {"scheme": "wflw98"}, "train": {"batch_size": 2, "evaluations": 1}}
+    markup = {"scheme": "wflw98", "datasets": {"synthetic": {"reader": "synthetic"}}}
+    changes = {**markup, "train": {"batch_size": 2, "evaluations": 1}}
     params = with_changes(load_params(TINY), changes)
     (project.root / BASE).write_text(yaml.safe_dump(params.model_dump(mode="json")), encoding="utf-8")
-    (project.root / CROPS).mkdir()
+    # By the dataset's name, and by that of a recipe that they are not of.
+    folder = project.root / CROPS / "synthetic"
+    folder.mkdir(parents=True)
     for number, split in enumerate(("train", "val", "test")):
-        draw_shard(project.root / CROPS / f"{split}-00000-of-00001.parquet", params, 2, first=2 * number)
+        draw_shard(folder / f"{split}-00000-of-00001.parquet", params, 2, first=2 * number)
+    (folder.parent / "wflw").symlink_to("synthetic")
     return project

@@ -130,12 +130,15 @@ def test_wrong_input_ends_in_one_line(compared):
     ("words", "sentence"),
     [
         ({"base": Path("away.yaml")}, "away.yaml: No such file or directory"),
-        ({"base": Path("recipes/demo.yaml")}, "crops holds faces of 98 landmarks; recipe 'demo' is for ibug68"),
+        (
+            {"base": Path("recipes/demo.yaml")},
+            "crops/synthetic holds faces of 98 landmarks; recipe 'demo' is for ibug68",
+        ),
         (
             {"base": Path("recipes/hih_t_wflw.yaml")},
-            "crops holds crops of 106 px; recipe 'hih_t_wflw' stores 430 px: preprocess by that recipe",
+            "crops/wflw holds crops of 106 px; recipe 'hih_t_wflw' stores 430 px: preprocess by that recipe",
         ),
-        ({"crops": Path("away")}, "away has no train shards, as preprocess writes them"),
+        ({"crops": Path("away")}, "away/synthetic has no train shards, as preprocess writes them"),
         (
             {"epochs": 2},
             "runs/compared/subpixel_MSE_0 was trained by another recipe or for other epochs: choose another OUT",
@@ -156,7 +159,7 @@ def test_a_wrong_training_is_refused_before_any_work(words, sentence, compared, 
     [
         ({}, "'rounded, MSE' is not there to compare with: no runs/compared/rounded_MSE_0; choose by --against"),
         ({"against": "nope"}, "unknown variant 'nope'; known: hih floor, MSE, "),
-        ({"crops": Path("away"), "against": CHOSEN[0]}, "away has no test shards, as preprocess writes them"),
+        ({"crops": Path("away"), "against": CHOSEN[0]}, "away/synthetic has no test shards, as preprocess writes them"),
     ],
 )
 def test_tables_of_what_is_not_there_are_refused(words, sentence, compared, monkeypatch):
@@ -179,7 +182,7 @@ def test_every_variant_goes_with_any_base(recipe: str):
     for variant, changes in VARIANTS.items():
         params = recipe_of(base, variant, seed=1, epochs=50)
         assert changes.codec["name"] == params.model_dump()["codec"]["name"]
-        kept = ("name", "dataset", "ingest", "preprocess", "augment", "network", "evaluate", "promotion")
+        kept = ("name", "scheme", "datasets", "ingest", "preprocess", "augment", "network", "evaluate", "promotion")
         assert all(getattr(base, name) == getattr(params, name) for name in kept)
 
 

@@ -46,7 +46,7 @@ def test_it_takes_any_recipe_and_its_crops_says_what_ray_adds_and_fails_below_it
         ({"batch": 3}, "2 faces are less than a batch of 3"),
         ({"recipe": Path("away.yaml")}, "away.yaml: No such file"),
         ({"recipe": ROOT / "recipes/hih_t_cofw.yaml"}, "no faces are drawn in scheme 'cofw29' of recipe 'hih_t_cofw'"),
-        ({"crops": Path("away")}, "away has no train shards, as preprocess writes them"),
+        ({"crops": Path("away")}, "away/wflw has no train shards, as preprocess writes them"),
     ],
 )
 def test_wrong_input_is_refused_before_any_work(words: dict, sentence: str) -> None:

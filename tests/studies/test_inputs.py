@@ -46,7 +46,8 @@ def test_changes_that_make_no_recipe_are_one_sentence(changes: dict, sentence: s
 
 def test_drawn_crops_are_as_preprocess_stores_them(tmp_path: Path) -> None:
     params = load_params(TINY)
-    draw_shard(tmp_path / "test-00000-of-00001.parquet", params, 2, first=3)
+    (tmp_path / "synthetic").mkdir()
+    draw_shard(tmp_path / "synthetic/test-00000-of-00001.parquet", params, 2, first=3)
     crops = read_crops(tmp_path, "test", params)
     truth = from_column(crops, "landmarks", 68, 2)
     np.testing.assert_array_equal(draw_face(0, 4, 512).landmarks["ibug68"].astype(np.float32), truth[1])
@@ -67,17 +68,22 @@ def test_without_a_folder_faces_are_drawn_and_with_one_they_are_its_own(small) -
 @pytest.mark.parametrize(
     ("changes", "folder", "count", "sentence"),
     [
-        ({}, "away", 1, "away has no train shards, as preprocess writes them"),
+        ({}, "away", 1, "away/synthetic has no train shards, as preprocess writes them"),
         ({}, "crops", 3, "crops has 2 training faces, fewer than 3"),
         (
-            {"dataset": {"scheme": "ibug68"}},
+            {"scheme": "ibug68", "datasets": {"synthetic": {"reader": "synthetic"}}},
             "crops",
             1,
-            "crops holds faces of 98 landmarks; recipe 'tiny' is for ibug68",
+            "crops/synthetic holds faces of 98 landmarks; recipe 'tiny' is for ibug68",
         ),
-        ({"preprocess": {"margin": 2.0}}, "crops", 1, "crops holds crops of 106 px; recipe 'tiny' stores 128 px: "),
         (
-            {"dataset": {"reader": "cofw", "scheme": "cofw29"}},
+            {"preprocess": {"margin": 2.0}},
+            "crops",
+            1,
+            "crops/synthetic holds crops of 106 px; recipe 'tiny' stores 128 px: ",
+        ),
+        (
+            {"scheme": "cofw29", "datasets": {"cofw": {"reader": "cofw"}}},
             None,
             1,
             "no faces are drawn in scheme 'cofw29' of recipe 'tiny' (ibug68, wflw98 are): give shards that preprocess",

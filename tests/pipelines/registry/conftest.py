@@ -29,8 +29,9 @@ def params() -> Params:
 
 @pytest.fixture
 def crops(tmp_path: Path) -> Path:
-    folder = tmp_path / "crops"
-    folder.mkdir()
+    """Stand-ins for the crops of tiny.yaml's dataset, in a folder with one for each dataset."""
+    folder = tmp_path / "crops" / "synthetic"
+    folder.mkdir(parents=True)
     for name in ("train-00000-of-00001.parquet", "val-00000-of-00001.parquet"):
         (folder / name).write_bytes(name.encode())
-    return folder
+    return folder.parent

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.params import Params
-from pipelines.registry.dependencies import STAGES, chosen_parts, dependencies, main, templates
+from pipelines.registry.dependencies import chosen_parts, dependencies, forget_others, main, stages, templates
 from pipelines.registry.lineage import training_key
 from pipelines.registry.sources import Sources
 from pipelines.runtime.environment import ROOT
@@ -112,13 +112,49 @@ def test_the_packages_are_those_that_the_stage_imports(params: Params) -> None:
 
 def test_each_stage_gets_a_file_that_says_what_it_depends_on(params: Params, tmp_path: Path) -> None:
     main(tmp_path / "code", ROOT / "tests" / "tiny.yaml")
-    assert sorted(f"{stage}.json" for stage in STAGES) == sorted(path.name for path in (tmp_path / "code").iterdir())
-    for stage in STAGES:
-        assert dependencies(stage, params)._asdict() == json.loads((tmp_path / "code" / f"{stage}.json").read_text())
+    files = ["evaluate.json", "ingest/synthetic.json", "preprocess/synthetic.json", "train.json"]
+    folder = tmp_path / "code"
+    assert files == sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.json"))
+    for stage, file in zip(stages(params), [files[1], files[2], files[3], files[0]], strict=True):
+        assert dependencies(stage, params)._asdict() == json.loads((folder / file).read_text())
+
+
+def mixed(params: Params) -> Params:
+    more = {"reader": "300w", "share": 0.5, "held_out": False}
+    datasets = {"synthetic": {"reader": "synthetic", "share": 0.5}, "more": more}
+    return Params.model_validate({**params.model_dump(), "datasets": datasets})
+
+
+def test_each_dataset_depends_on_its_own_reader_and_all_together_on_all(params: Params) -> None:
+    readers = {
+        stage: {path for path in dependencies(stage, mixed(params)).files if path.startswith("components/datasets/")}
+        for stage in ("ingest@synthetic", "ingest@more", "ingest")
+    }
+    drawn, real = "components/datasets/synthetic.py", "components/datasets/ibug300w.py"
+    assert [{drawn}, {real}, {drawn, real}] == [found & {drawn, real} for found in readers.values()]
+    assert dependencies("ingest", params) == dependencies("ingest@synthetic", mixed(params))
+
+
+def test_what_datasets_have_left_that_the_recipe_has_no_more_is_taken_away(
+    params: Params, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    kept = ["annotations/synthetic/a.parquet", "crops/synthetic/train.parquet", "model/model.json", "crops/.gitignore"]
+    gone = ["annotations/more/a.parquet", "crops/more/train.parquet", "crops/train-00000-of-00001.parquet"]
+    for name in (*kept, *gone):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "crops/linked").symlink_to(tmp_path / "model")
+    forget_others(tmp_path, params)
+    assert sorted(kept) == sorted(
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()
+    )
+    assert not (tmp_path / "crops/linked").is_symlink()
+    assert 4 == capsys.readouterr().out.count(" is of no dataset of tiny, and goes\n")
+    forget_others(tmp_path / "away", params)  # before the first run there is nothing
 
 
 def test_a_copy_of_the_code_elsewhere_depends_on_the_same(params: Params, checkout: Path, crops: Path) -> None:
-    for stage in STAGES:
+    for stage in stages(params):
         assert dependencies(stage, params) == dependencies(stage, params, checkout)
     assert training_key(params, crops) == training_key(params, crops, checkout)
 
@@ -143,7 +179,7 @@ def test_a_module_that_is_added_to_the_studies_does_not(params: Params, checkout
 def test_a_new_codec_does_not(params: Params, checkout: Path, crops: Path) -> None:
     add_codec(checkout)
     assert training_key(params, crops) == training_key(params, crops, checkout)
-    for stage in STAGES:
+    for stage in stages(params):
         assert dependencies(stage, params) == dependencies(stage, params, checkout)
 
 

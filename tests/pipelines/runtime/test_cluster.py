@@ -40,8 +40,9 @@ def project(make_project):
     project = make_project()
     shutil.copy(TINY, project.root / "params.yaml")
     project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "48", "--size", "128")
-    project.run("python", "-m", "pipelines.ingest", "data", "artifacts/tiny/annotations")
-    project.run("python", "-m", "pipelines.preprocess", "artifacts/tiny/annotations", "data", "artifacts/tiny/crops")
+    project.run("python", "-m", "pipelines.ingest", "data/synthetic", "artifacts/tiny/annotations/synthetic")
+    parts = [f"artifacts/tiny/{part}/synthetic" for part in ("annotations", "crops")]
+    project.run("python", "-m", "pipelines.preprocess", parts[0], "data/synthetic", parts[1])
     return project
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.runtime.recipe import completed, resolve, text_of, values_of
+from pipelines.runtime.strict_yaml import Sheet
 
 
 @pytest.fixture
@@ -52,6 +53,27 @@ def test_a_part_of_another_name_is_replaced_whole_and_of_the_same_merged(folder:
     (folder / "same.yaml").write_text(f"base: part\n{section}: {{name: one, size: 3}}\n")
     assert {section: {"name": "two", "size": 3}} == values_of(resolve(folder / "other.yaml").keys)
     assert {section: {"name": "one", "size": 3, "other": 2}} == values_of(resolve(folder / "same.yaml").keys)
+
+
+def test_datasets_are_those_that_a_recipe_names_and_none_of_its_bases(folder: Path) -> None:
+    (folder / "bases/one.yaml").write_text("datasets:\n  a: {reader: x, share: 1}\n")
+    (folder / "other.yaml").write_text("base: one\ndatasets:\n  b: {reader: y}\n")
+    (folder / "same.yaml").write_text("base: one\nname: same\n")
+    assert {"datasets": {"b": {"reader": "y"}}} == values_of(resolve(folder / "other.yaml").keys)
+    assert {"a": {"reader": "x", "share": 1}} == values_of(resolve(folder / "same.yaml").keys)["datasets"]
+
+
+def test_sections_below_sections_are_completed_written_and_explained(folder: Path) -> None:
+    (folder / "two.yaml").write_text("datasets:\n  300w: {reader: x}  # gone\n  b:\n    share: 0.5  # half\n")
+    keys = resolve(folder / "two.yaml").keys
+    fields = {"datasets": {"300w": {"reader": "x", "share": 0.5}, "b": {"share": 0.5, "held_out": False}}}
+    whole = Sheet([], completed(keys, fields))
+    expected = "datasets:\n  300w:\n    reader: x\n    share: 0.5\n  b:\n    share: 0.5  # half\n    held_out: false\n"
+    assert expected == text_of(whole)
+    (folder / "again.yaml").write_text(expected)
+    assert fields == values_of(resolve(folder / "again.yaml").keys)
+    said = text_of(whole, {"datasets.b": "Of b.", "datasets.b.share": "Of each batch."}, 80)
+    assert "  # Of b.\n  b:\n    # Of each batch.\n    share: 0.5  # half\n" in said
 
 
 @pytest.mark.parametrize(

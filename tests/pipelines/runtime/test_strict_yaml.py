@@ -38,6 +38,16 @@ def test_a_key_has_its_value_its_text_the_comment_beside_it_and_its_place(file: 
     } == sheet.keys
 
 
+def test_sections_may_have_sections_whose_names_are_those_of_folders(file: Callable) -> None:
+    path = file("a:\n  300w: {reader: 300w}  # no place\n  b-1:\n    share: 0.5  # half\n")
+    assert {
+        "a": {
+            "300w": {"reader": Key("300w", "300w", "", f"{path}:2")},
+            "b-1": {"share": Key(0.5, "0.5", "# half", f"{path}:4")},
+        }
+    } == read_sheet(path).keys
+
+
 @pytest.mark.parametrize(
     ("written", "value"),
     # YAML 1.2, as DVC reads: yes is a word, 010 is ten, 1:30 a text.
@@ -95,7 +105,15 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(file: Callable) -> Non
         ("a: [1", ":2: not YAML: did not find expected ',' or ']'"),
         ("a: b: c", ":1: not YAML: mapping values are not allowed in this context"),
         ("a: 2020-99-99", ": month must be in 1..12"),
-        ("a: {b: {c: 1}}", ":1: b: expected a value or a list, got keys below it"),
+        ("a: {b: {c: {d: 1}}}", ":1: c: expected a value or a list, got keys below it"),
+        ("300w: 1", ":1: a key is a word of letters, digits and _, got '300w'"),
+        ("a: {300: 1}", ":1: a key is a word of letters, digits and _, got '300'"),
+        ("a: {'300': 1}", ":1: a key is a word of letters, digits and _, got '300'"),
+        ("a: {3e2: 1}", ":1: a key is a word of letters, digits and _, got '3e2'"),
+        ("a: {0x1f: 1}", ":1: a key is a word of letters, digits and _, got '0x1f'"),
+        ("a: {1.5: 1}", ":1: a key is a word of letters, digits and _, got '1.5'"),
+        ("a: {2020-01-01: 1}", ":1: a key is a word of letters, digits and _, got '2020-01-01'"),
+        ("a: {true: 1}", ":1: a key is a word of letters, digits and _, got 'true'"),
         ("a: [1, [2]]", ":1: a: expected a list of plain values, got more below it"),
         ("null: 1", ":1: a key is a word of letters, digits and _, got 'null'"),
         ('"a\\nb": 1', ":1: a key is a word of letters, digits and _, got 'a\\nb'"),

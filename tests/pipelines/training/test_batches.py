@@ -18,6 +18,7 @@ from components.images import decode_own, encode_jpeg
 from components.schemes import Scheme
 from pipelines.runtime.tables import to_column
 from pipelines.training.batches import BatchMaker, load_crops, local_batches
+from pipelines.training.mixture import Mixture
 
 STRONG = Augment(flip=0.5, rotate=1, rotate_deg=30, scale=0.2, move=1, shift=0.1, colour=0.4, blur=0.5, occlude=0.5)
 THREE = Scheme("three", ("right", "left", "nose"), (1, 0, 2), (0, 1), ((0,), (1,)), ())
@@ -81,6 +82,39 @@ def test_every_epoch_is_a_permutation_without_a_gap(num_faces: int, batch_size: 
         assert list(range(num_faces)) == sorted(rows[epoch * num_faces : (epoch + 1) * num_faces])
 
 
+@given(num_faces=st.integers(1, 50), batch_size=st.integers(1, 60), step=st.integers(0, 20))
+def test_the_faces_of_one_source_are_those_of_its_permutations(num_faces: int, batch_size: int, step: int) -> None:
+    """As before there could be several: a training on one source is what it was."""
+    places = np.arange(step * batch_size, (step + 1) * batch_size)
+    orders = {epoch: np.random.default_rng([4, 0, epoch]).permutation(num_faces) for epoch in set(places // num_faces)}
+    expected = [int(orders[place // num_faces][place % num_faces]) for place in places]
+    for mixture in (None, Mixture((num_faces,), (1.0,))):
+        assert expected == maker(seed=4, batch_size=batch_size, mixture=mixture).faces(step, num_faces).tolist()
+
+
+MIXED = Mixture((5, 2), (2 / 3, 1 / 3))  # of the seven crops, with two faces in six of the second source
+
+
+def test_of_several_sources_every_step_has_its_shares_and_each_source_its_own_order() -> None:
+    made = maker(mixture=MIXED)
+    steps = [made.faces(step, NUM_FACES) for step in range(5)]
+    assert [2] * 5 == [int((rows >= 5).sum()) for rows in steps]
+    first = np.concatenate([rows[rows < 5] for rows in steps]).reshape(4, 5)
+    assert [[0, 1, 2, 3, 4]] * 4 == [sorted(epoch) for epoch in first.tolist()]
+    second = np.concatenate([rows[rows >= 5] for rows in steps]).reshape(5, 2)
+    assert [[5, 6]] * 5 == [sorted(epoch) for epoch in second.tolist()]
+    assert 1 < len({tuple(epoch) for epoch in first.tolist()})
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_several_sources_are_shared_out_among_workers_and_resumed_as_one_is(crops: pa.Table, world: int) -> None:
+    through = [maker(mixture=MIXED).make(step, crops) for step in range(4)]
+    for rank in range(world):
+        resumed = local_batches(maker(mixture=MIXED, rank=rank, world=world), crops, 2, 4)
+        for whole, share in zip(through[2:], resumed, strict=True):
+            assert equal({name: value[rank::world] for name, value in whole.items()}, share)
+
+
 def test_epochs_are_in_orders_of_their_own() -> None:
     made = maker(batch_size=30)
     assert not np.array_equal(made.faces(0, 30), made.faces(1, 30))
@@ -123,11 +157,13 @@ def test_without_augmentation_a_step_is_made_of_plain_faces(crops: pa.Table) -> 
 
 
 def test_shards_are_read_in_their_order_without_what_training_does_not_need(tmp_path: Path, crops: pa.Table) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
     for i, (first, last) in enumerate([(0, 3), (3, 5), (5, 7)]):
         shard = crops.slice(first, last - first).append_column("face", pa.array(["x"] * (last - first)))
-        pq.write_table(shard, tmp_path / f"train-{i:05d}-of-00003.parquet")
-    pq.write_table(crops.slice(0, 1), tmp_path / "val-00000-of-00001.parquet")
-    loaded = load_crops(tmp_path, "train")
+        pq.write_table(shard, folder / f"train-{i:05d}-of-00003.parquet")
+    pq.write_table(crops.slice(0, 1), folder / "val-00000-of-00001.parquet")
+    loaded = load_crops(tmp_path, "train", ["a"])
     assert ["pixels", "crop_landmarks"] == loaded.column_names
     assert crops.column("pixels").to_pylist() == loaded.column("pixels").to_pylist()
     assert equal(maker().make(1, crops), maker().make(1, loaded))
@@ -165,4 +201,4 @@ def test_a_step_looks_at_its_own_rows_and_at_no_others(crops: pa.Table) -> None:
 
 def test_a_split_without_shards_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no val shards$"):
-        load_crops(tmp_path, "val")
+        load_crops(tmp_path, "val", ["a"])

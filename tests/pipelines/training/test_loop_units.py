@@ -31,6 +31,22 @@ def test_a_plan_counts_steps_of_all_epochs_and_evaluates_evenly(params: Params) 
     assert Plan(31, frozenset({7, 15, 23, 31})) == plan
 
 
+@pytest.mark.parametrize(("share", "steps"), [(1.0, 31), (0.8, 39), (0.5, 62)])
+def test_epochs_are_those_of_the_faces_that_are_held_out(params: Params, share: float, steps: int) -> None:
+    # By hand: 10 epochs of 100 faces, of which each step sees 32 times the share: 31.25, 39.06 and 62.5 steps.
+    fields = trained(params, epochs=10, batch_size=32, evaluations=1).model_dump()
+    if share < 1:
+        more = {"reader": "300w", "share": 1 - share, "held_out": False}
+        fields["datasets"] = {"synthetic": {"reader": "synthetic", "share": share}, "more": more}
+    assert steps == Plan.of(Params.model_validate(fields), num_faces=100).total
+
+
+@given(st.integers(1, 10**5), st.integers(1, 10**6), st.integers(1, 65_536))
+def test_with_one_dataset_steps_are_whole_numbers_arithmetic(epochs: int, num_faces: int, batch_size: int) -> None:
+    chosen = trained(load_params(ROOT / "recipes/demo.yaml"), epochs=epochs, batch_size=batch_size, evaluations=1)
+    assert max(1, epochs * num_faces // batch_size) == Plan.of(chosen, num_faces).total
+
+
 def test_fewer_faces_than_a_batch_are_still_a_step(params: Params) -> None:
     assert Plan(1, frozenset({1})) == Plan.of(trained(params, epochs=1, batch_size=32, evaluations=4), num_faces=5)
 
