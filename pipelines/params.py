@@ -57,6 +57,7 @@ LARGEST_MARGIN = 4.0  # crops; a stored one has its square in pixels
 LARGEST_FIELD = 10_000  # of a codec or network: weights are counted in products of two
 LARGEST_SEED = 2**32 - 1  # every generator takes 32 bits, and none a number below 0
 LONGEST_NAME = 100  # characters; names are folders, 255 at most
+LONGEST_START = 1_000  # characters; of a path
 # Columns of what is printed.
 COLUMNS = 80
 # The codec, as long as its crop is wrong: said of the crop alone.
@@ -136,6 +137,8 @@ class PreprocessParams(Section):
 
 
 class TrainParams(Section):
+    start_from: Annotated[str, Field(max_length=LONGEST_START)]
+    """The model whose weights are trained further: a folder, runs:/ID, models:/NAME@champion or models:/NAME/3; "" is none."""
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     """Of the weights, the order of faces and the augmentation."""
     epochs: Annotated[int, Field(gt=0, le=MOST_EPOCHS)]

@@ -14,6 +14,7 @@ import pyarrow as pa
 import torch
 
 from components.augment import NO_AUGMENT
+from components.model_file import Weights
 from pipelines.params import Params
 from pipelines.runtime import cluster
 from pipelines.runtime.environment import storage
@@ -126,8 +127,10 @@ class RayWorker:
 
 def train_worker(config: dict[str, Any]) -> None:
     """What each Ray Train worker runs."""
+    import ray
+
     params: Params = config["params"]
-    fit(params, config["plan"], RayWorker(config))
+    fit(params, config["plan"], RayWorker(config), ray.get(config["references"]["weights"]))
 
 
 def scaling(params: Params):
@@ -158,7 +161,9 @@ def check_resources(params: Params, cluster_has: dict[str, float]) -> None:
         )
 
 
-def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: Callable[[Metrics], None]) -> State:
+def fit_with_ray(
+    params: Params, plan: Plan, crops: Path, key: str, on_metrics: Callable[[Metrics], None], weights: Weights | None
+) -> State:
     """Trains on Ray Train; a lost worker is replaced, and all go on from the last checkpoint.
 
     Raises:
@@ -174,6 +179,7 @@ def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: 
         check_resources(params, ray.cluster_resources())
         metrics = Queue(actor_options={"num_cpus": 0})
         references = {split: ray.put(load_crops(crops, split)) for split in ("train", "val")}
+        references["weights"] = ray.put(weights)
         trainer = TorchTrainer(
             train_worker,
             train_loop_config={"params": params, "plan": plan, "references": references, "metrics": metrics},
