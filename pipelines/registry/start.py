@@ -217,4 +217,7 @@ def _shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 def _again(name: str) -> str:
     place = f"{STARTS}/{name}"
-    return f"`rm -r {place} && heatmark retrain` lays it down again, and `dvc checkout --force data` brings it back"
+    return (
+        f"`dvc checkout --force data` brings it back, and `rm -r {place} && heatmark retrain` lays down what "
+        "train.start_from names now"
+    )

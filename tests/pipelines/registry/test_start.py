@@ -97,7 +97,7 @@ def test_what_was_laid_down_for_another_name_is_not_taken_for_it(params: Params,
 def test_damaged_weights_are_refused(params: Params, tmp_path: Path) -> None:
     path = lay(params, tmp_path, CHAMPION) / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    message = r"model.safetensors is not the file that was laid down; `rm -r data/starts/tiny && heatmark retrain`"
+    message = r"model.safetensors is not the file that was laid down; `dvc checkout --force data` brings it back"
     with pytest.raises(ValueError, match=message):
         load(starting(params, CHAMPION), tmp_path)
 
@@ -106,9 +106,7 @@ def test_damaged_weights_are_refused(params: Params, tmp_path: Path) -> None:
 def test_a_damaged_note_is_refused(params: Params, tmp_path: Path, text: str) -> None:
     (lay(params, tmp_path, CHAMPION) / "start.json").write_bytes(text.encode("latin-1"))
     for read in (load, dependency):
-        with pytest.raises(
-            ValueError, match=r"start.json is damaged: .*; `rm -r data/starts/tiny && heatmark retrain`"
-        ):
+        with pytest.raises(ValueError, match=r"start.json is damaged: .*; `dvc checkout --force data` brings it back"):
             read(starting(params, CHAMPION), tmp_path)
 
 
