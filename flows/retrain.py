@@ -43,10 +43,11 @@ def check(recipe: str | None, data: str | None) -> Params:
 
     Raises:
         ValueError: A key of the recipe is wrong, DATA is no dataset's folder or has links in it, another dataset is missing,
-            a folder cannot be written, or the tracking server does not answer.
+            a folder cannot be written, the tracking server does not answer, or the model to start from is not there or does
+            not fit.
     """
     from pipelines.params import load_params
-    from pipelines.registry import tracking
+    from pipelines.registry import parent, tracking
 
     params = load_params(recipe or PARAMS)
     if data and not has_files(Path(data)):
@@ -62,6 +63,7 @@ def check(recipe: str | None, data: str | None) -> Params:
             partial.touch()
         (ROOT / folder / params.name / ".writable").unlink()
     tracking.connect()
+    parent.check(params)
     return params
 
 
@@ -209,6 +211,16 @@ def run_stage(stage: str) -> None:
 
 
 @task(cache_policy=NO_CACHE)
+def lay_start(params: Params) -> bool:
+    """Lays down the model that the training starts from, below data/; returns whether that changed anything."""
+    from pipelines.registry.parent import lay_down
+
+    laid = lay_down(params, ROOT / "artifacts" / params.name / "crops")
+    say(f"start: {laid.said}")
+    return laid.new
+
+
+@task(cache_policy=NO_CACHE)
 def register(params: Params) -> Registered:
     """Completes the MLflow run, and makes the model a version of the registered one."""
     from pipelines.registry.register import register as register_model
@@ -239,7 +251,8 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
 
     client = tracking.connect()
     metrics = json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))
-    aliases = tracking.Registry(client, registered.model).aliases()
+    registry = tracking.Registry(client, registered.model)
+    aliases = registry.aliases()
     summary = Summary(
         metrics=metrics,
         faces_per_s=tracking.Run(client, registered.key, params.name).metric("faces_per_s"),
@@ -251,6 +264,7 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         decision=type(decision).__name__.lower(),
         reason=decision.reason,
         report=f"reports/{params.name}/report.html",
+        start=registry.tags(registered.version).get("start", ""),
     )
     create_markdown_artifact(
         key="retrain", markdown=markdown(summary), description=f"{params.name}: {summary.decision}"
@@ -273,6 +287,9 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
             bring(data, params)
         version = version_data()
         for stage in stages_of(params):
+            if stage == "train" and params.train.start_from and lay_start(params):
+                version = version_data()
+                run_stage("code")
             run_stage(stage)
         registered = register(params)
         decision = promote(params, registered)

@@ -23,6 +23,7 @@ class Summary:
         decision: "promote" or "keep".
         reason: For it.
         report: Path of the page.
+        start: The model that the training went on from; "" if it began anew.
     """
 
     metrics: dict
@@ -35,6 +36,7 @@ class Summary:
     decision: str
     reason: str
     report: str
+    start: str
 
     def rows(self) -> list[tuple[str, str]]:
         """Name and value of everything that is worth a line."""
@@ -49,6 +51,7 @@ class Summary:
             ("data version", self.data_version),
             ("run", self.run),
             ("model", f"{self.model} version {self.version}" + "".join(f" @{alias}" for alias in self.aliases)),
+            *([("started from", self.start)] if self.start else []),
             ("decision", f"{self.decision}: {self.reason}"),
             ("report", self.report),
         ]

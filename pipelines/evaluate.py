@@ -57,8 +57,17 @@ def facts_of(params: Params, training: dict, protocol: Protocol) -> dict[str, st
         "loss": params.loss.heatmap,
         "training": f"{training['key']}: best of {params.train.evaluations} checkpoints, step {training['best_step']} of "
         f"{training['steps']}, validation NME {training['val_nme']:.2%}",
+        **started_from(training),
         "protocol": f"{protocol.name} ({protocol.hash})",
     }
+
+
+def started_from(training: dict) -> dict[str, str]:
+    """The fact that says which model a training went on from; none where it began anew."""
+    if "start" not in training:
+        return {}
+    source, key, sha256 = (training["start"][name] for name in ("source", "key", "weights_sha256"))
+    return {"started from": f"{source} (training {key or 'unknown'}, weights {sha256[:12]})"}
 
 
 def measured_faces(errors: pa.Table, protocol: Protocol) -> pa.Table:

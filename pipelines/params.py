@@ -59,6 +59,7 @@ LARGEST_MARGIN = 4.0  # crops; a stored one has its square in pixels
 LARGEST_FIELD = 10_000  # of a codec or network: weights are counted in products of two
 LARGEST_SEED = 2**32 - 1  # every generator takes 32 bits, and none a number below 0
 LONGEST_NAME = 100  # characters; names are folders, 255 at most
+LONGEST_START = 1_000  # characters; of a path
 SHARES_WITHIN = 1e-6  # of 1, all together
 # Readers of the same photographs: 300W-LP turns all faces of 300-W, test faces too; AFLW's are split in two ways.
 SAME_PHOTOGRAPHS = (("300w", "300w_lp"), ("aflw19", "merl_rav"))
@@ -146,6 +147,8 @@ class PreprocessParams(Section):
 
 
 class TrainParams(Section):
+    start_from: Annotated[str, Field(max_length=LONGEST_START)]
+    """The model whose weights are trained further: a folder, runs:/ID, models:/NAME@champion or models:/NAME/3; "" is none."""
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     """Of the weights, the order of faces and the augmentation."""
     epochs: Annotated[int, Field(gt=0, le=MOST_EPOCHS)]

@@ -1,8 +1,9 @@
 """Train: crops -> a model, the best checkpoint on the validation faces, and its curves.
 
-Reads the shards of all datasets of the recipe. Writes the model's folder and curves.csv; keeps checkpoints under `runs/KEY/`, outside any
-output, where KEY hashes everything that decides the result: a training that was killed goes on from its last checkpoint
-by the same command, in the same MLflow run, and a changed parameter never finds stale weights.
+Reads the shards of all datasets of the recipe and, where it names a model to start from, what is laid down of that in
+`data/starts`. Writes the model's folder and curves.csv; keeps checkpoints under `runs/KEY/`, outside any output, where KEY
+hashes everything that decides the result: a training that was killed goes on from its last checkpoint by the same command,
+in the same MLflow run, and a changed parameter never finds stale weights.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from components.metrics import PROTOCOLS
 from components.model import LandmarkModel
 from pipelines.params import Params, load_params
-from pipelines.registry import tracking
+from pipelines.registry import start, tracking
 from pipelines.registry.lineage import data_version, datasets_tags, git_commit, training_key
 from pipelines.runtime import command
 from pipelines.runtime.environment import RUNS
@@ -60,9 +61,9 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     """Runs the stage: a folder with a folder of shards for each dataset -> `out`, the model's folder, and `curves`, a CSV file.
 
     Raises:
-        ValueError: Shards are missing, the tracking server is away, or training failed.
+        ValueError: Shards or the model to start from are missing, the tracking server is away, or training failed.
     """
-    config, key = params.model(), training_key(params, crops)
+    config, parent, key = params.model(), start.load(params), training_key(params, crops)
     held_out = params.sources("val")
     num_val = sum(count_rows(crops / source, "val") for source in held_out)
     if num_val < params.train.num_workers:
@@ -74,17 +75,20 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     print(
         f"train: {plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}", flush=True
     )
+    for line in parent.lines:
+        print(f"train: {line}", flush=True)
     if not run.new:
         print("train: this training has a run already; going on from its last checkpoint, if there is one", flush=True)
     with alone(RUNS / f"{key}.lock", f"training {key} is running already"), run.running():
         run.log_params(params.model_dump())
-        run.set_tags({"data_version": data_version(), "git_commit": git_commit(), **datasets_tags(params)})
+        tags = {"data_version": data_version(), "git_commit": git_commit(), **datasets_tags(params), **parent.tags}
+        run.set_tags(tags)
         say = progress_of(plan, params, run)
         if params.train.num_workers:
-            state = fit_with_ray(params, plan, crops, key, say)
+            state = fit_with_ray(params, plan, crops, key, say, parent.weights)
         else:
-            state = fit(params, plan, LocalWorker(params, crops, RUNS / key, say))
-    model, facts = LandmarkModel(config), {"key": key, **summary(state)}
+            state = fit(params, plan, LocalWorker(params, crops, RUNS / key, say), parent.weights)
+    model, facts = LandmarkModel(config), {"key": key, **summary(state), **parent.facts}
     model.load_weights(state["best"]["weights"])
     if params.train.fit_temperature:
         model, curve = with_fitted_temperature(model, load_crops(crops, "val", held_out), params)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.params import Params, load_params
+from pipelines.registry import start
 from pipelines.registry.closure import PARAMS, Closure
 from pipelines.registry.packages import needed_packages
 from pipelines.registry.sources import Sources
@@ -32,7 +33,7 @@ class Dependencies(NamedTuple):
     """What decides a result, but for data and params.
 
     Attributes:
-        files: Path below the root, or a part of the params' file -> SHA-256.
+        files: Path below the root, or a part of the params' file -> SHA-256. A training's start is among them.
         packages: Package -> its version by the lock.
     """
 
@@ -76,6 +77,7 @@ def dependencies(stage: str, params: Params, root: Path = ROOT) -> Dependencies:
     hashed = {path.relative_to(root).as_posix(): _hash(path) for path in [*paths, *templates(pages, root / TEMPLATES)]}
     params_file = PARAMS.replace(".", "/") + ".py"
     hashed |= {f"{params_file}: {member}": digest for member, digest in closure.members.items()}
+    hashed |= start.dependency(params, root) if stage == "train" else {}
     return Dependencies(dict(sorted(hashed.items())), needed_packages(closure.others, root))
 
 

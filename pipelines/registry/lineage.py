@@ -10,12 +10,14 @@ from pathlib import Path
 
 import yaml
 
-from pipelines.params import Params
+from pipelines.params import Params, TrainParams
 from pipelines.registry.dependencies import dependencies
 from pipelines.runtime.environment import ROOT
 
-# The params that decide a training; those of `dvc.yaml` are the same, and the name, which stands in its paths.
-DECISIVE = ("scheme", "datasets", "preprocess", "augment", "codec", "network", "loss", "train", "evaluate")
+# The params that decide a training; those of `dvc.yaml` are the same, and the name, which stands in its paths. What
+# `train.start_from` names may be the same model under another name: its weights are among the dependencies.
+TRAIN = tuple(f"train.{name}" for name in TrainParams.model_fields if name != "start_from")
+DECISIVE = ("scheme", "datasets", "preprocess", "augment", "codec", "network", "loss", "evaluate", *TRAIN)
 
 
 def hash_files(paths: Iterable[Path], root: Path) -> str:

@@ -16,6 +16,7 @@ from pipelines.params import Params
 from pipelines.registry import tracking
 from pipelines.registry.lineage import data_version, datasets_tags, git_commit
 from pipelines.registry.packages import LOCK
+from pipelines.registry.start import Start
 from pipelines.runtime.environment import ROOT
 
 # Beside the report: a scheduled run is ahead of any commit, so it keeps what it ran with.
@@ -53,13 +54,14 @@ def register(params: Params, model: Path, reports: Path, annotations: Path, code
         ValueError: The evaluation is of another training, or the tracking server is away.
     """
     metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
-    key = json.loads((model / "training.json").read_text(encoding="utf-8"))["key"]
+    training = json.loads((model / "training.json").read_text(encoding="utf-8"))
+    key, parent = training["key"], Start(**training["start"]) if "start" in training else None
     if metrics["training"] != key:
         raise ValueError(f"{reports} is of training {metrics['training']}, {model} of {key}: run `dvc repro`")
     client = tracking.connect()
     run = tracking.Run(client, key, params.name)
     registry = tracking.Registry(client, registered_name(params))
-    tags = lineage_tags(metrics, key, run.id) | datasets_tags(params)
+    tags = lineage_tags(metrics, key, run.id) | datasets_tags(params) | (parent.tags() if parent else {})
     run.log_params(params.model_dump())
     run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
     for path in sorted(reports.iterdir()):
@@ -76,7 +78,7 @@ def register(params: Params, model: Path, reports: Path, annotations: Path, code
             run.log_file(annotations / name / CARD, f"provenance/{name}")
         num_landmarks = LandmarkModel.load(model).config.scheme.num_landmarks
         model_id, source = tracking.log_model(run, model, num_landmarks)
-        version = registry.add(source, run, tags, model_id)
+        version = registry.add(source, run, tags, model_id, f"Started from {parent}." if parent else None)
         registry.point("challenger", version)
     else:
         registry.tag(version, {name: tags[name] for name in ("protocol", "test_nme", "test_faces")})

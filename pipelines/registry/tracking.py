@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import mlflow
@@ -186,9 +187,11 @@ class Registry:
         found = self.client.search_model_versions(f"name = '{self.name}' and tags.`{KEY_TAG}` = '{key}'")
         return max((str(version.version) for version in found), key=int, default=None)
 
-    def add(self, source: str, run: Run, tags: Mapping[str, str], model_id: str) -> str:
-        """Registers a logged model; the tags come with it, so that no version is ever without."""
-        version = self.client.create_model_version(self.name, source, run.id, tags=dict(tags), model_id=model_id)
+    def add(self, source: str, run: Run, tags: Mapping[str, str], model_id: str, description: str | None = None) -> str:
+        """Registers a logged model; tags and description come with it, so that no version is ever without."""
+        version = self.client.create_model_version(
+            self.name, source, run.id, tags=dict(tags), model_id=model_id, description=description
+        )
         return str(version.version)
 
     def tag(self, version: str, tags: Mapping[str, str]) -> None:
@@ -218,22 +221,56 @@ class Registry:
         return _download(f"models:/{self.name}/{version}", f"{self.name} version {version}", to)
 
 
+class Located(NamedTuple):
+    """A saved model in the tracking store, by names that do not move.
+
+    Attributes:
+        uri: That MLflow fetches it by.
+        what: For people: "heatmark-demo version 3", or "run ID".
+        run: Id of the run that logged it.
+        key: Of its training; "" where the run is not one of ours.
+    """
+
+    uri: str
+    what: str
+    run: str
+    key: str
+
+
 def fetch_model(uri: str, to: Path) -> Path:
     """Fetches a saved model that a person names, into a folder.
 
     Args:
-        uri: models:/NAME@ALIAS, models:/NAME/VERSION, or runs:/ID.
+        uri: As `locate` takes it.
         to: Where its files go; an existing folder.
 
     Raises:
         ValueError: There is no tracking store here, or no such model in it; with those that there are.
     """
+    found = locate(uri)
+    return _download(found.uri, found.what, to)
+
+
+def locate(uri: str) -> Located:
+    """Finds a saved model that a person names.
+
+    Args:
+        uri: models:/NAME@ALIAS, models:/NAME/VERSION, or runs:/ID.
+
+    Raises:
+        ValueError: There is no tracking store here, or no such model in it; with those that there are.
+    """
     if named := re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/([0-9]+))", uri):
-        name, alias, version = named.groups()
-        version = _version(connect(), name, alias, version)
-        return _download(f"models:/{name}/{version}", f"{name} version {version}", to)
+        name, client = named[1], connect()
+        number = _version(client, *named.groups())
+        version = client.get_model_version(name, number)
+        return Located(
+            f"models:/{name}/{number}", f"{name} version {number}", version.run_id or "", version.tags.get(KEY_TAG, "")
+        )
     if named := re.fullmatch(r"runs:/([^/]+?)(?:/model)?", uri):
-        return _download(f"models:/{_logged_by(connect(), named[1])}", f"run {named[1]}", to)
+        client, run = connect(), named[1]
+        uri = f"models:/{_logged_by(client, run)}"
+        return Located(uri, f"run {run}", run, client.get_run(run).data.tags.get(KEY_TAG, ""))
     raise ValueError(f"{uri}: expected models:/NAME@ALIAS, models:/NAME/VERSION or runs:/ID")
 
 

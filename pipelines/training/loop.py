@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from components.metrics import PROTOCOLS, nme
 from components.model import LandmarkModel
+from components.model_file import Weights
 from pipelines.params import Params
 from pipelines.training.batches import Batch
 
@@ -71,8 +72,14 @@ class Plan:
         return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, self.total - rise)))
 
 
-def fit(params: Params, plan: Plan, worker: Worker) -> State:
+def fit(params: Params, plan: Plan, worker: Worker, weights: Weights | None = None) -> State:
     """Trains from the last saved state to the plan's end; returns the final state.
+
+    Args:
+        params: The recipe.
+        plan: When things are due.
+        worker: Where this runs.
+        weights: To start from where there is no saved state; None: new ones.
 
     Raises:
         ValueError: The loss is not finite any more.
@@ -82,6 +89,8 @@ def fit(params: Params, plan: Plan, worker: Worker) -> State:
     config = params.model()
     layout = torch.channels_last if params.train.channels_last else torch.contiguous_format
     model = LandmarkModel(config).to(worker.device, memory_format=layout)
+    if weights is not None:
+        model.load_weights(weights)  # before the average, which begins as a copy; a saved state replaces both
     average = AveragedModel(model, multi_avg_fn=moving_average(params.train.ema_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.train.lr, weight_decay=params.train.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: plan.rate(step, params))

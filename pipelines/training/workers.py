@@ -14,6 +14,7 @@ import pyarrow as pa
 import torch
 
 from components.augment import NO_AUGMENT
+from components.model_file import Weights
 from pipelines.params import Params
 from pipelines.runtime import cluster
 from pipelines.runtime.environment import storage
@@ -142,8 +143,10 @@ class RayWorker:
 
 def train_worker(config: dict[str, Any]) -> None:
     """What each Ray Train worker runs."""
+    import ray
+
     params: Params = config["params"]
-    fit(params, config["plan"], RayWorker(config))
+    fit(params, config["plan"], RayWorker(config), ray.get(config["references"]["weights"]))
 
 
 def scaling(params: Params):
@@ -174,7 +177,9 @@ def check_resources(params: Params, cluster_has: dict[str, float]) -> None:
         )
 
 
-def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: Callable[[Metrics], None]) -> State:
+def fit_with_ray(
+    params: Params, plan: Plan, crops: Path, key: str, on_metrics: Callable[[Metrics], None], weights: Weights | None
+) -> State:
     """Trains on Ray Train; a lost worker is replaced, and all go on from the last checkpoint.
 
     Raises:
@@ -190,6 +195,7 @@ def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: 
         check_resources(params, ray.cluster_resources())
         metrics = Queue(actor_options={"num_cpus": 0})
         references = {split: ray.put(faces) for split, faces in load_splits(params, crops).items()}
+        references["weights"] = ray.put(weights)
         mixture = mixture_of(params, crops)
         config = {"params": params, "plan": plan, "references": references, "mixture": mixture, "metrics": metrics}
         trainer = TorchTrainer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,37 @@ def test_an_interrupted_training_ends_with_the_same_weights(crops, tmp_path):
     assert whole["history"] == resumed["history"]
     for name, value in whole["best"]["weights"].items():
         assert torch.equal(value, resumed["best"]["weights"][name]), name
+
+
+@pytest.fixture(scope="module")
+def parent() -> dict[str, torch.Tensor]:
+    """Weights of a model that tiny.yaml's training does not begin with."""
+    torch.manual_seed(7)
+    return LandmarkModel(params().model()).weights()
+
+
+def test_a_training_starts_from_the_weights_that_it_is_given(crops, parent):
+    # A step of so small a rate changes no float32; batch norm's statistics are no parameters, and follow the faces.
+    chosen = params(epochs=2, evaluations=1, lr=1e-30, weight_decay=0.0)
+    trained = fit(chosen, Plan.of(chosen, len(crops)), Here(chosen, crops), parent)["best"]["weights"]
+    names = [name for name, _ in LandmarkModel(chosen.model()).network.named_parameters()]
+    assert all(torch.equal(parent[name], trained[name]) for name in names)
+    anew = fit(chosen, Plan.of(chosen, len(crops)), Here(chosen, crops))["best"]["weights"]
+    assert not any(torch.equal(anew[name], trained[name]) for name in names if anew[name].ndim == 4)
+
+
+def test_a_training_from_given_weights_resumes_from_its_checkpoint(crops, parent):
+    chosen = params(epochs=12)
+    plan = Plan.of(chosen, len(crops))
+    whole = fit(chosen, plan, Here(chosen, crops), parent)
+    first = Here(chosen, crops, stop_after=2)
+    with pytest.raises(KeyboardInterrupt):
+        fit(chosen, plan, first, parent)
+    resumed = fit(chosen, plan, Here(chosen, crops, state=copy.deepcopy(first.state)), parent)
+    assert whole["history"] == resumed["history"]
+    assert whole["model"].keys() == resumed["model"].keys()
+    for name, value in whole["model"].items():
+        assert torch.equal(value, resumed["model"][name]), name
 
 
 def test_bfloat16_and_channels_last_learn_the_same_thing(crops):

@@ -1,0 +1,223 @@
+"""The model that a training starts from, as files below `data/`, so that it travels with data.dvc.
+
+data/starts/NAME/model.json, model.safetensors    as the parent was saved
+data/starts/NAME/start.json                       what `train.start_from` said, and which model that was
+
+`pipelines.registry.parent` lays them down; here they are read. So a training asks no registry, and what it depends on
+are the weights, whatever their name is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from components.configuration import configure, parse_json
+from components.losses import HEATMAP_LOSSES
+from components.model import WEIGHTS, LandmarkModel, ModelConfig
+from components.model_file import Weights, sha256
+from pipelines.params import Params
+from pipelines.runtime.environment import ROOT
+
+STARTS = "data/starts"
+START = "start.json"
+NOT_LAID_DOWN = "not laid down"
+# Weights that drew or were read by another one of these are still a start; any other field of a codec makes other maps.
+# (A crop changes what the network is given, not the network; where its weights do change, their shapes say so.)
+MAY_DIFFER = ("crop", "sigma", "decimal_sigma", "window", "temperature", "decoder")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Which model a training starts from.
+
+    Attributes:
+        asked: What `train.start_from` said.
+        source: The model's name that does not move: "heatmark-demo version 3", "run ID", or a folder.
+        run: MLflow's id of its training's run; "" of a folder.
+        key: Of its training; "" where nobody wrote it down.
+        weights_sha256: Of model.safetensors; "" as long as it was not fetched.
+    """
+
+    asked: str
+    source: str
+    run: str
+    key: str
+    weights_sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.source} (training {self.key or 'unknown'}, weights {self.weights_sha256[:12]})"
+
+    def tags(self) -> dict[str, str]:
+        """Of an MLflow run or a version that came of it."""
+        return {"start": str(self), **{f"start.{name}": value for name, value in asdict(self).items() if value}}
+
+
+class Loaded(NamedTuple):
+    """What a training starts from.
+
+    Attributes:
+        start: A model, which is whole and fits; None: new weights.
+        weights: Its own, as `LandmarkModel.load_weights` takes them.
+        differences: Of its drawing, reading or cropping from the training's; sentences.
+    """
+
+    start: Start | None
+    weights: Weights | None
+    differences: list[str]
+
+    @property
+    def lines(self) -> list[str]:
+        """What there is to say of it."""
+        return [f"starts from {self.start}", *self.differences] if self.start else []
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Of the training's MLflow run."""
+        return self.start.tags() if self.start else {}
+
+    @property
+    def facts(self) -> dict[str, dict[str, str]]:
+        """For training.json."""
+        return {"start": asdict(self.start)} if self.start else {}
+
+
+def folder_of(name: str, root: Path = ROOT) -> Path:
+    """Where the start of a recipe of this name is laid down."""
+    return root / STARTS / name
+
+
+def read(name: str, root: Path = ROOT) -> Start | None:
+    """What is laid down for a recipe; None if nothing is.
+
+    Raises:
+        ValueError: start.json is not what was written.
+    """
+    path = folder_of(name, root) / START
+    if not path.is_file():
+        return None
+    try:
+        return configure(Start, START, parse_json(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}; {_again(name)}") from error
+
+
+def whole(name: str, root: Path = ROOT) -> Start | None:
+    """The same, once its weights are known to be those that were laid down, to the byte.
+
+    Raises:
+        ValueError: A file is damaged or missing.
+    """
+    laid, path = read(name, root), folder_of(name, root) / WEIGHTS
+    if laid is not None and not (path.is_file() and sha256(path) == laid.weights_sha256):
+        raise ValueError(f"{path} is not the file that was laid down; {_again(name)}")
+    return laid
+
+
+def dependency(params: Params, root: Path = ROOT) -> dict[str, str]:
+    """What a training depends on by its start: nothing, or the SHA-256 of the weights that are there."""
+    if not params.train.start_from:
+        return {}
+    laid, path = read(params.name, root), folder_of(params.name, root) / WEIGHTS
+    there = laid is not None and laid.asked == params.train.start_from and path.is_file()
+    # Without the recipe's name: another recipe of the same weights is the same training.
+    return {STARTS: sha256(path) if there else NOT_LAID_DOWN}
+
+
+def load(params: Params, root: Path = ROOT) -> Loaded:
+    """The start that is laid down for a training.
+
+    Raises:
+        ValueError: It is not there, is that of another `train.start_from`, is damaged, or does not fit.
+    """
+    asked, folder = params.train.start_from, folder_of(params.name, root)
+    if not asked:
+        return Loaded(None, None, [])
+    laid = whole(params.name, root)
+    if laid is None or laid.asked != asked:
+        holds = f"is that of {laid.asked}" if laid else "is not there"
+        raise ValueError(
+            f"train.start_from is {asked}, but {folder.relative_to(root)} {holds}: `heatmark retrain` lays it down from the "
+            "registry, and `dvc pull data` brings what was laid down where it was trained"
+        )
+    model = LandmarkModel.load(folder)
+    return Loaded(laid, model.weights(), compare(laid.source, model.config, params.model()))
+
+
+def compare(source: str, parent: ModelConfig, own: ModelConfig) -> list[str]:
+    """Sentences about what differs, and may.
+
+    Args:
+        source: What to call the parent.
+        parent: Of the model to start from.
+        own: Of the model to train.
+
+    Raises:
+        ValueError: The parent has another scheme or network, draws other maps, or is read in another way.
+    """
+    codec = _differences("codec", parent, own)
+    wrong = [*_other_scheme_or_reading(parent, own), *_differences("network", parent, own).values()]
+    wrong += [said for name, said in codec.items() if name not in MAY_DIFFER]
+    wrong = wrong or _other_shapes(parent, own)
+    if wrong:
+        raise ValueError(
+            f"{source} cannot be trained further by these params: {'; '.join(wrong)}. Make them the same, or name another "
+            "model in train.start_from"
+        )
+    named = {
+        "preprocess.expand": (parent.expand, own.expand),
+        "preprocess.box": (parent.box, own.box),
+        "loss.heatmap": (parent.heatmap_loss, own.heatmap_loss),
+    }
+    return [*codec.values(), *(_differs(name, *values) for name, values in named.items() if values[0] != values[1])]
+
+
+def _differences(section: str, parent: ModelConfig, own: ModelConfig) -> dict[str, str]:
+    """Field of network or codec that differs -> what to say; of another kind, its name alone: it has other fields."""
+    theirs, ours = parent.to_dict()[section], own.to_dict()[section]
+    names = ["name"] if theirs["name"] != ours["name"] else list(ours)
+    return {
+        name: _differs("preprocess.crop" if name == "crop" else f"{section}.{name}", theirs[name], ours[name])
+        for name in names
+        if theirs[name] != ours[name]
+    }
+
+
+def _differs(name: str, parents: object, own: object) -> str:
+    return f"{name} is {parents} there and {own} here"
+
+
+def _other_scheme_or_reading(parent: ModelConfig, own: ModelConfig) -> list[str]:
+    wrong = []
+    if parent.scheme.name != own.scheme.name:
+        wrong = [_differs("the scheme", parent.scheme.name, own.scheme.name)]
+    elif parent.scheme != own.scheme:
+        wrong = [f"the scheme {own.scheme.name} was another one when that model was trained"]
+    losses = parent.heatmap_loss, own.heatmap_loss
+    if HEATMAP_LOSSES[losses[0]].read is not HEATMAP_LOSSES[losses[1]].read:
+        wrong.append(f"{_differs('loss.heatmap', *losses)}, whose maps are read in another way")
+    return wrong
+
+
+def _other_shapes(parent: ModelConfig, own: ModelConfig) -> list[str]:
+    """The first weight to which another crop gives another shape: that of a head that spans the map."""
+    theirs, ours = _shapes(parent), _shapes(own)
+    other = [name for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)]
+    crops = parent.codec.crop, own.codec.crop
+    return [f"{_differs('preprocess.crop', *crops)}, which changes the weights {other[0]}"] if other else []
+
+
+def _shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        return {name: tuple(value.shape) for name, value in LandmarkModel(config).weights().items()}
+
+
+def _again(name: str) -> str:
+    place = f"{STARTS}/{name}"
+    return (
+        f"`dvc checkout --force data` brings it back, and `rm -r {place} && heatmark retrain` lays down what "
+        "train.start_from names now"
+    )
