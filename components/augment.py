@@ -128,14 +128,14 @@ def render_view(pixels: np.ndarray, views: Views, index: int, crop: int, out: np
     """Draws view `index` of a stored crop.
 
     Args:
-        pixels: (H, W, 3) uint8, RGB.
+        pixels: (H, W, 3) uint8, RGB; or (H, W, 4), of which the fourth says nothing.
         views: The batch's parameters.
         index: Which of them.
         crop: Side of the view, px.
         out: (3, crop, crop) uint8, written in place.
     """
     # OpenCV warps four channels in half the time of three, to the same values.
-    padded = cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+    padded = pixels if pixels.shape[2] == 4 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
     warped = cv2.warpAffine(padded, views.affine[index], (crop, crop), flags=cv2.INTER_LINEAR)
     view = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
     if views.blur_px[index] > 0:

