@@ -7,6 +7,7 @@ offset from the peak, (N, K, 2) float32, (x, y), cells.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -52,9 +53,10 @@ def soft_argmax(heatmap: torch.Tensor, peak: torch.Tensor, reading: Reading) -> 
 
     Reference: Bulat, Sanchez, Tzimiropoulos, "Subpixel Heatmap Regression", BMVC 2021, section 3.
     """
-    values, inside = cut_window(heatmap, peak, reading.window)
+    values = read_window(heatmap, peak, reading.window)
     above = values - values[..., values.shape[-1] // 2, None]  # the peak: no exponent is above 0
-    return _mean_offset((above * reading.temperature).exp() * inside, reading.window)
+    mass = clear_outside(above.mul_(reading.temperature).exp_(), heatmap, peak, reading.window)
+    return _mean_offset(mass, reading.window)
 
 
 def expectation(heatmap: torch.Tensor, peak: torch.Tensor, reading: Reading) -> torch.Tensor:
@@ -62,8 +64,8 @@ def expectation(heatmap: torch.Tensor, peak: torch.Tensor, reading: Reading) -> 
 
     What fits a network that was trained by cross-entropy: its map is a distribution.
     """
-    values, inside = cut_window(heatmap, peak, reading.window)
-    return _mean_offset(values.clamp_min(0) * inside, reading.window)
+    values = read_window(heatmap, peak, reading.window).clamp_min_(0)
+    return _mean_offset(clear_outside(values, heatmap, peak, reading.window), reading.window)
 
 
 def log_quadratic(heatmap: torch.Tensor, peak: torch.Tensor, reading: Reading) -> torch.Tensor:
@@ -90,19 +92,12 @@ def dark(heatmap: torch.Tensor, peak: torch.Tensor, reading: Reading) -> torch.T
     section 3.1; derivatives by central differences as in the published code.
     """
     radius = round(3 * reading.sigma)
-    # The stencil of 5 x 5 and the kernel's radius around it: 13 x 13 cells at sigma 1.5. Fewer are not enough: a kernel
-    # that ends at two sigmas (7 x 7 for the whole) loses ten times as much on perfect maps, see studies.floors' tests.
-    values, inside = cut_window(heatmap, peak, 2 * radius + 5)
-    kernel = torch.exp(-((torch.arange(2 * radius + 1, device=heatmap.device) - radius) ** 2) / (2 * reading.sigma**2))
-    # (5, window): each row is the kernel, one cell further; (25, window^2): in both directions, so that one product
-    # blurs the 25 cells of the stencil, and no others.
-    line = torch.stack([functional.pad(kernel / kernel.sum(), (i, 4 - i)) for i in range(5)])
-    blurred = (values * inside) @ torch.kron(line, line).T
-    logs = blurred.clamp_min(TINY).log().unflatten(-1, (5, 5))
-    dx, dy = (logs[..., 2, 3] - logs[..., 2, 1]) / 2, (logs[..., 3, 2] - logs[..., 1, 2]) / 2
-    dxx = (logs[..., 2, 4] - 2 * logs[..., 2, 2] + logs[..., 2, 0]) / 4
-    dyy = (logs[..., 4, 2] - 2 * logs[..., 2, 2] + logs[..., 0, 2]) / 4
-    dxy = (logs[..., 3, 3] - logs[..., 1, 3] - logs[..., 3, 1] + logs[..., 1, 1]) / 4
+    # The stencil of 5 x 5 and the kernel's radius around it: 13 x 13 cells at sigma 1.5. Fewer are not enough: by a kernel
+    # of 7 x 7, which ends at two sigmas, perfect maps lose ten times as much (tests/studies/test_floor_quantisation.py).
+    values = clear_outside(read_window(heatmap, peak, 2 * radius + 5), heatmap, peak, 2 * radius + 5)
+    blur, differences = _blur_of_a_stencil(reading.sigma, heatmap.device), _central_differences(heatmap.device)
+    derivatives = (values @ blur).clamp_min_(TINY).log_() @ differences
+    dx, dy, dxx, dyy, dxy = derivatives.unbind(-1)
     determinant = dxx * dyy - dxy**2
     # A maximum has a negative definite second derivative; anything else is noise, and stays at the peak.
     proper = (determinant > 0) & (dxx < 0) & off_border(heatmap, peak, 2).all(-1)
@@ -110,13 +105,38 @@ def dark(heatmap: torch.Tensor, peak: torch.Tensor, reading: Reading) -> torch.T
     return torch.where(proper[..., None], step, 0).clamp(-1, 1)
 
 
-def cut_window(heatmap: torch.Tensor, peak: torch.Tensor, window: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Values (N, K, d * d) around the peaks, row by row, and 1 where they lie on the map, else 0; those are any of its cells."""
+@lru_cache(maxsize=16)
+def _blur_of_a_stencil(sigma: float, device: torch.device) -> torch.Tensor:
+    """(window^2, 25): the square around a peak times this is the blurred stencil of 5 x 5, and no other cell."""
+    radius = round(3 * sigma)
+    kernel = torch.exp(-((torch.arange(2 * radius + 1, device=device) - radius) ** 2) / (2 * sigma**2))
+    # (5, window): each row is the kernel, one cell further; then the same in both directions.
+    line = torch.stack([functional.pad(kernel / kernel.sum(), (i, 4 - i)) for i in range(5)])
+    return torch.kron(line, line).T.contiguous()
+
+
+@lru_cache(maxsize=16)
+def _central_differences(device: torch.device) -> torch.Tensor:
+    """(25, 5): a stencil of 5 x 5 times these is d/dx, d/dy, d2/dx2, d2/dy2 and d2/dxdy at its middle."""
+    here, slope, bend = torch.tensor([[0, 0, 1, 0, 0], [0, -0.5, 0, 0.5, 0], [0.25, 0, -0.5, 0, 0.25]], device=device)
+    pairs = ((here, slope), (slope, here), (here, bend), (bend, here), (slope, slope))  # along y, along x
+    return torch.stack([torch.kron(down, across) for down, across in pairs], -1)
+
+
+def read_window(heatmap: torch.Tensor, peak: torch.Tensor, window: int) -> torch.Tensor:
+    """Values (N, K, d * d) of the square around the peaks, row by row; beyond the map, of any of its cells."""
     steps = torch.arange(window, device=heatmap.device) - window // 2
-    values = read_cells(heatmap, peak, (steps[:, None] * heatmap.shape[-1] + steps).flatten())
+    return read_cells(heatmap, peak, (steps[:, None] * heatmap.shape[-1] + steps).flatten())
+
+
+def clear_outside(values: torch.Tensor, heatmap: torch.Tensor, peak: torch.Tensor, window: int) -> torch.Tensor:
+    """Values (N, K, d * d) of such a square, changed in place: 0 beyond the map."""
+    steps = torch.arange(window, device=heatmap.device) - window // 2
     x, y = peak[..., 0, None] + steps, peak[..., 1, None] + steps
-    across, down = ((x >= 0) & (x < heatmap.shape[-1])).float(), ((y >= 0) & (y < heatmap.shape[-2])).float()
-    return values, (down[..., :, None] @ across[..., None, :]).flatten(-2)
+    across, down = (x >= 0) & (x < heatmap.shape[-1]), (y >= 0) & (y < heatmap.shape[-2])
+    square = values.unflatten(-1, (window, window))
+    square.mul_(down[..., :, None].float()).mul_(across[..., None, :].float())
+    return values
 
 
 def read_cells(heatmap: torch.Tensor, peak: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
@@ -125,12 +145,13 @@ def read_cells(heatmap: torch.Tensor, peak: torch.Tensor, steps: torch.Tensor) -
     By one look-up of single numbers, wherever they lie in memory: torch's gather takes five times as long on a CPU.
     """
     height, width = heatmap.shape[-2:]
-    near = (peak[..., 1] * width + peak[..., 0])[..., None] + steps.to(peak.device)
+    peak = peak.to(torch.int32 if heatmap.numel() < 2**31 else torch.int64)  # half of the memory, where it is enough
+    near = (peak[..., 1] * width + peak[..., 0])[..., None] + steps.to(peak)
     near = near.clamp_(0, height * width - 1)
-    if heatmap.is_contiguous():
-        first = torch.arange(0, heatmap.numel(), height * width, device=peak.device).view(*peak.shape[:-1], 1)
-        return heatmap.flatten().index_select(0, near.add_(first).flatten()).view(near.shape)
-    return heatmap.flatten(-2).gather(-1, near)
+    if not heatmap.is_contiguous():
+        return heatmap.flatten(-2).gather(-1, near.long())
+    first = torch.arange(0, heatmap.numel(), height * width, device=peak.device, dtype=peak.dtype)
+    return heatmap.flatten().index_select(0, near.add_(first.view(*peak.shape[:-1], 1)).flatten()).view(near.shape)
 
 
 def off_border(heatmap: torch.Tensor, peak: torch.Tensor, cells: int) -> torch.Tensor:

@@ -69,23 +69,25 @@ def with_pixels(crops: pa.Table) -> pa.Table:
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV lets other threads run meanwhile
         for _ in pool.map(decode, range(len(crops))):
             pass
-    kept = pa.Array.from_buffers(pa.binary(CHANNELS * side**2), len(crops), [None, buffer])
+    flat = pa.Array.from_buffers(pa.uint8(), decoded.size, [None, buffer])
+    # Lists: of a row of fixed-size binary, which says the same, Arrow makes a copy.
+    kept = pa.FixedSizeListArray.from_arrays(flat, CHANNELS * side**2)
     return crops.set_column(crops.column_names.index("pixels"), "pixels", kept)
 
 
 def pixels_of(stored: pa.Scalar) -> np.ndarray:
     """One crop of either kind: (H, W, 3) uint8 RGB, just decoded, or (H, W, 4), kept, with an alpha that says nothing."""
-    if not pa.types.is_fixed_size_binary(stored.type):
+    if not pa.types.is_fixed_size_list(stored.type):
         return decode_own(stored.as_buffer())
     side = _kept_side(stored.type)
-    return np.frombuffer(stored.as_buffer(), np.uint8).reshape(side, side, CHANNELS)
+    return stored.values.to_numpy().reshape(side, side, CHANNELS)
 
 
 def stored_side(crops: pa.Table) -> int:
     """Side of the stored crops, px, from the first one."""
     first = crops.column("pixels")[0]
-    return _kept_side(first.type) if pa.types.is_fixed_size_binary(first.type) else side_own(first.as_buffer())
+    return _kept_side(first.type) if pa.types.is_fixed_size_list(first.type) else side_own(first.as_buffer())
 
 
 def _kept_side(kind: pa.DataType) -> int:
-    return math.isqrt(kind.byte_width // CHANNELS)
+    return math.isqrt(kind.list_size // CHANNELS)

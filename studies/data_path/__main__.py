@@ -64,8 +64,8 @@ def main(
         loaders = Loaders.of(train_crops(crops, params, faces), Path(folder), params)
         seconds = epoch_seconds(loaders, repeats)
         show_rates(loaders, seconds, console)
-        stages = [stage_seconds(loaders, repeats, epoch) for epoch in (loaders.run_ours, loaders.run_kept)]
-        show_stages(loaders, *stages, console)
+        ours, kept = (stage_seconds(loaders, repeats, epoch) for epoch in (loaders.run_ours, loaders.run_kept))
+        show_stages(loaders, ours, kept, console)
         if ray:
             show_ray(loaders, console)
     for name, wanted in ((OURS, goal), (KEPT, kept_goal)):

@@ -48,8 +48,10 @@ class Loaders:
         pq.write_table(crops, folder / "train-00000-of-00001.parquet", compression="none", use_dictionary=False)
         batch = params.train.batch_size
         files = write_files(crops, folder / "files", params)
-        loaders = [DataLoader(faces, batch, shuffle=True, drop_last=True) for faces in (files.in_memory(), files)]
-        return cls(folder, params, *loaders, with_pixels(load_crops(folder, "train")), len(crops) // batch)
+        plain, from_files = (
+            DataLoader(faces, batch, shuffle=True, drop_last=True) for faces in (files.in_memory(), files)
+        )
+        return cls(folder, params, plain, from_files, with_pixels(load_crops(folder, "train")), len(crops) // batch)
 
     @property
     def num_faces(self) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-from components.codecs import CODECS, Codec
+from components.codecs import Codec, Hih, Subpixel
 from components.codecs.decoders import Reading
 from components.geometry import to_cells
 from components.images import decode_own
@@ -21,7 +21,8 @@ from studies.data_path.plain import draw_maps
 from studies.speed.plain import OFFSETS, decode_face, find_one
 
 # WFLW's landmarks on HIH's maps: 64 x 64 cells of 4 px.
-LANDMARKS, GRID, SIGMA = 98, {"crop": 256, "stride": 4}, 1.5
+LANDMARKS, SIGMA = 98, 1.5
+GRID: dict[str, Any] = {"crop": 256, "stride": 4}
 # Of maps with peak 1, so that no decoder works on a drawing.
 NOISE = 0.02
 GOALS = {"hih": 10.0, "soft_argmax": 3.5, "expectation": 3.5, "dark": 19.0}
@@ -56,7 +57,7 @@ def targets(num_faces: int) -> dict[str, Pair]:
 
         return Pair(ours, lambda: [draw_maps(face, codec, num_bins) for face in sides])
 
-    hih, subpixel = CODECS["hih"](**GRID, sigma=SIGMA), CODECS["subpixel"](**GRID, sigma=SIGMA)
+    hih, subpixel = Hih(**GRID, sigma=SIGMA), Subpixel(**GRID, sigma=SIGMA)
     maps = torch.empty(num_faces, LANDMARKS, hih.side, hih.side)
     return {
         TARGETS + "hih": pair(hih, 8)._replace(goal=GOALS["hih"]),
@@ -69,7 +70,7 @@ def noisy_maps(num_faces: int) -> torch.Tensor:
     """(N, K, h, w): drawn Gaussians under noise."""
     rng = np.random.default_rng(0)
     landmarks = rng.uniform(0, GRID["crop"] - 1, (num_faces, LANDMARKS, 2)).astype(np.float32)
-    codec = CODECS["subpixel"](**GRID, sigma=SIGMA)
+    codec = Subpixel(**GRID, sigma=SIGMA)
     encoded = codec.encode(landmarks, np.ones(landmarks.shape[:2], bool))
     maps = codec.render({name: torch.from_numpy(values) for name, values in encoded.items()})["heatmap"]
     return maps + NOISE * torch.from_numpy(rng.standard_normal(maps.shape, np.float32))
@@ -81,7 +82,7 @@ def decoders(num_faces: int) -> dict[str, Pair]:
     faces = maps.numpy()
 
     def pair(name: str) -> Pair:
-        codec = CODECS["subpixel"](**GRID, sigma=SIGMA, decoder=name)
+        codec = Subpixel(**GRID, sigma=SIGMA, decoder=name)
         reading = Reading(SIGMA, codec.window, codec.temperature)
         return Pair(
             lambda: codec.decode({"heatmap": maps}),
