@@ -14,6 +14,8 @@ import numpy as np
 from components.geometry import apply, similarity
 from components.limits import NOT_NEGATIVE, SHARE, Range, check_range
 
+# The table of a view whose colours stay as they are.
+UNCHANGED = np.arange(256, dtype=np.uint8)[:, None]
 TURN = Range(0, 180, "degrees to either side")
 
 
@@ -128,22 +130,23 @@ def render_view(pixels: np.ndarray, views: Views, index: int, crop: int, out: np
     """Draws view `index` of a stored crop.
 
     Args:
-        pixels: (H, W, 3) uint8, RGB.
+        pixels: (H, W, 3) uint8, RGB; or (H, W, 4), of which the fourth says nothing.
         views: The batch's parameters.
         index: Which of them.
         crop: Side of the view, px.
         out: (3, crop, crop) uint8, written in place.
     """
     # OpenCV warps four channels in half the time of three, to the same values.
-    padded = cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+    padded = pixels if pixels.shape[2] == 4 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
     warped = cv2.warpAffine(padded, views.affine[index], (crop, crop), flags=cv2.INTER_LINEAR)
-    view = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
-    if views.blur_px[index] > 0:
-        view = _blur(view, float(views.blur_px[index]))
     # cv2.split into place is 8 times as fast as numpy's transpose, and a look-up per plane faster than one per pixel.
-    cv2.split(view, list(out))
-    for plane, table in zip(out, views.table[index].T, strict=True):
-        cv2.LUT(plane, table, plane)
+    if views.blur_px[index] > 0:
+        cv2.split(_blur(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), float(views.blur_px[index])), list(out))
+    else:
+        cv2.split(warped, [*out, np.empty((crop, crop), np.uint8)])
+    if (views.table[index] != UNCHANGED).any():
+        for plane, table in zip(out, views.table[index].T, strict=True):
+            cv2.LUT(plane, table, plane)
     x0, y0, x1, y1 = views.occluder[index]
     out[:, y0:y1, x0:x1] = views.occluder_colour[index][:, None, None]
 

@@ -12,6 +12,8 @@ import math
 
 import torch
 
+from components.codecs.base import LOWEST
+
 
 def integer_maps(cells: torch.Tensor, weight: torch.Tensor, sigma: float, side: int) -> torch.Tensor:
     """Whole cells (N, K, 2), (x, y) -> (N, K, h, w); at sigma 1.5 a window of 10 x 10, the peak at its sixth cell."""
@@ -30,5 +32,6 @@ def _pasted(first: torch.Tensor, last: torch.Tensor, weight: torch.Tensor, sigma
     steps = torch.arange(side, device=first.device, dtype=torch.float32)
     from_first = steps - first[..., None]
     inside = (from_first >= 0) & (from_first < math.ceil(size)) & (steps <= last[..., None])
-    profile = torch.where(inside, torch.exp(-((from_first - size // 2) ** 2) / (2 * sigma**2)), 0)
+    exponent = ((from_first - size // 2) ** 2 / (-2 * sigma**2)).clamp_min(LOWEST)  # far outside, where it is not used
+    profile = torch.where(inside, exponent.exp(), 0)
     return (profile[..., 1, :] * weight[..., None])[..., :, None] * profile[..., 0, None, :]

@@ -18,9 +18,9 @@ import pyarrow as pa
 from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_view, view_landmarks
 from components.codecs import Codec
 from components.geometry import compose, invert, to_unit
-from components.images import decode_own, side_own
 from components.schemes import Scheme
 from pipelines.runtime.tables import read_shards
+from pipelines.training.decoded import pixels_of, stored_side
 from pipelines.training.mixture import Mixture
 
 Batch = dict[str, np.ndarray]
@@ -96,21 +96,16 @@ class BatchMaker:
         side, num_views = self.codec.crop, len(views.flipped) // len(rows)
         pixels = np.empty((len(views.flipped), 3, side, side), np.uint8)
         # Single rows: Table.take copies all chunks first, for every step, and fails above 2 GiB of pixels.
-        jpegs, stored = crops.column("pixels"), crops.column("crop_landmarks")
+        pictures, stored = crops.column("pixels"), crops.column("crop_landmarks")
         # The one loop over faces: OpenCV decodes and warps one picture at a time.
         for i, row in enumerate(rows.tolist()):
-            face = decode_own(jpegs[row].as_buffer())
+            face = pixels_of(pictures[row])
             for view in range(i * num_views, (i + 1) * num_views):
                 render_view(face, views, view, side, pixels[view])
         flat = np.stack([stored[row].values.to_numpy() for row in rows.tolist()])
         landmarks = view_landmarks(flat.reshape(len(rows), -1, 2).repeat(num_views, axis=0), views, self.scheme.flip)
         labelled = np.isfinite(landmarks).all(axis=-1)
         return {"pixels": pixels, "landmarks": landmarks, **self.codec.encode(landmarks, labelled)}
-
-
-def stored_side(crops: pa.Table) -> int:
-    """Side of the stored crops, px, from the first one."""
-    return side_own(crops.column("pixels")[0].as_buffer())
 
 
 def load_crops(crops: Path, split: str, sources: Sequence[str]) -> pa.Table:

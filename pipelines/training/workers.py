@@ -21,6 +21,7 @@ from pipelines.runtime.environment import storage
 from pipelines.runtime.outputs import whole_file
 from pipelines.runtime.tables import count_rows
 from pipelines.training.batches import Batch, BatchMaker, load_crops, local_batches, ray_batches
+from pipelines.training.decoded import keep_decoded, room_here, room_on_ray
 from pipelines.training.loop import Plan, State, fit
 from pipelines.training.mixture import Mixture
 
@@ -43,9 +44,11 @@ def mixture_of(params: Params, crops: Path) -> Mixture:
     return Mixture(sizes, tuple(params.share([name]) for name in names))
 
 
-def load_splits(params: Params, crops: Path) -> dict[str, pa.Table]:
-    """What a training reads: the training faces of all sources, the validation faces of those that are held out."""
-    return {split: load_crops(crops, split, params.sources(split)) for split in ("train", "val")}
+def load_splits(params: Params, crops: Path, room: float) -> dict[str, pa.Table]:
+    """What a training reads: the training faces of all sources, decoded where they fit into `room` bytes, and the
+    validation faces of those that are held out."""
+    train, val = (load_crops(crops, split, params.sources(split)) for split in ("train", "val"))
+    return {"train": keep_decoded(train, room), "val": val}
 
 
 def validation_batches(params: Params, faces: pa.Table, rank: int, world: int) -> Iterator[Batch]:
@@ -78,7 +81,7 @@ class LocalWorker:
             raise ValueError("train.use_gpu is true, and torch finds no GPU here: set train.use_gpu: false")
         self.device = torch.device("cuda" if params.train.use_gpu else "cpu")
         self.params, self.folder, self.on_metrics = params, folder, on_metrics
-        self.crops, self.mixture = load_splits(params, crops), mixture_of(params, crops)
+        self.crops, self.mixture = load_splits(params, crops, room_here()), mixture_of(params, crops)
 
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         return local_batches(batch_maker(self.params, 0, 1, self.mixture), self.crops["train"], first, last)
@@ -194,7 +197,7 @@ def fit_with_ray(
     with cluster.connected(params.train.num_workers):
         check_resources(params, ray.cluster_resources())
         metrics = Queue(actor_options={"num_cpus": 0})
-        references = {split: ray.put(faces) for split, faces in load_splits(params, crops).items()}
+        references = {split: ray.put(faces) for split, faces in load_splits(params, crops, room_on_ray()).items()}
         references["weights"] = ray.put(weights)
         mixture = mixture_of(params, crops)
         config = {"params": params, "plan": plan, "references": references, "mixture": mixture, "metrics": metrics}

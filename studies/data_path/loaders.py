@@ -1,4 +1,4 @@
-"""Both loaders over the same faces: the plain one's files, and Heatmark's Parquet file."""
+"""Both loaders over the same faces, from what they store and from decoded pixels in memory."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from components.images import encode_jpeg
 from components.model import MEAN, STD
 from pipelines.params import Params
 from pipelines.training.batches import Batch, BatchMaker, load_crops, local_batches
+from pipelines.training.decoded import with_pixels
 from pipelines.training.workers import batch_maker
 from studies.data_path.plain import PlainFaces
 
@@ -30,13 +31,17 @@ class Loaders:
     Attributes:
         folder: Of the Parquet file.
         params: Of the recipe; its batch size is that of both.
-        plain: Faces of files.
+        plain: The plain loader, with its pictures in memory.
+        files: The same, which opens a file for each face.
+        kept: The stored crops with their pixels decoded.
         num_steps: Of an epoch: whole batches only.
     """
 
     folder: Path
     params: Params
     plain: DataLoader
+    files: DataLoader
+    kept: pa.Table
     num_steps: int
 
     @classmethod
@@ -47,8 +52,11 @@ class Loaders:
             crops, folder / SHARDS / "train-00000-of-00001.parquet", compression="none", use_dictionary=False
         )
         batch = params.train.batch_size
-        faces = write_files(crops, folder / "files", params)
-        return cls(folder, params, DataLoader(faces, batch, shuffle=True, drop_last=True), len(crops) // batch)
+        files = write_files(crops, folder / "files", params)
+        plain, from_files = (
+            DataLoader(faces, batch, shuffle=True, drop_last=True) for faces in (files.in_memory(), files)
+        )
+        return cls(folder, params, plain, from_files, with_pixels(load_crops(folder, "train")), len(crops) // batch)
 
     @property
     def num_faces(self) -> int:
@@ -68,8 +76,16 @@ class Loaders:
         for _ in self.plain:
             pass
 
+    def run_files(self) -> None:
+        for _ in self.files:
+            pass
+
     def run_ours(self) -> None:
         for _ in self.batches():
+            pass
+
+    def run_kept(self) -> None:
+        for _ in local_batches(self.maker, self.kept, 0, self.num_steps):
             pass
 
     def run_dense(self) -> None:

@@ -8,6 +8,7 @@ Reference: Lan et al., "HIH", 2021 (arXiv 2104.03100 v2), and the order and the 
 
 from __future__ import annotations
 
+import copy
 import math
 from functools import partial
 from pathlib import Path
@@ -36,14 +37,23 @@ class PlainFaces(Dataset):
     def __init__(self, folder: Path, landmarks: np.ndarray, flip: tuple[int, ...], codec: Codec) -> None:
         self.paths, self.landmarks, self.codec = sorted(folder.glob("*.jpg")), landmarks, codec
         self.changes = (translate, partial(mirror, list(flip)), rotate, blur, occlude, pad)
-        self.num_bins = bins_of(codec)
+        self.num_bins, self.pictures = bins_of(codec), list[Image.Image]()
         self.rng = np.random.default_rng(0)
 
     def __len__(self) -> int:
         return len(self.paths)
 
+    def picture(self, index: int) -> Image.Image:
+        return self.pictures[index] if self.pictures else Image.open(self.paths[index]).convert("RGB")
+
+    def in_memory(self) -> PlainFaces:
+        """The same faces, opened once and kept."""
+        kept = copy.copy(self)
+        kept.pictures = [self.picture(index) for index in range(len(self))]
+        return kept
+
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
-        image, landmarks = Image.open(self.paths[index]).convert("RGB"), self.landmarks[index].copy()
+        image, landmarks = self.picture(index), self.landmarks[index].copy()
         for change in self.changes:
             image, landmarks = change(image, landmarks, self.rng)
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div(255)

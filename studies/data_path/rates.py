@@ -12,22 +12,23 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.training import batches
+from pipelines.training import batches, decoded
 from studies.data_path.loaders import Loaders
+from studies.speed.turns import take_turns
 
-PLAIN, OURS, DENSE = "plain loader", "Heatmark", "and rendered"
+PLAIN, FILES, OURS, KEPT, DENSE = "plain loader", "from files", "Heatmark", "kept", "and rendered"
 
 
-def take_turns(loaders: Loaders, repeats: int) -> dict[str, np.ndarray]:
-    """CPU seconds (repeats,) of each loader's epoch; a first turn is not counted."""
-    epochs = {PLAIN: loaders.run_plain, OURS: loaders.run_ours, DENSE: loaders.run_dense}
-    seconds: dict[str, list[float]] = {name: [] for name in epochs}
-    for _ in range(repeats + 1):
-        for name, epoch in epochs.items():
-            start = time.process_time()
-            epoch()
-            seconds[name].append(time.process_time() - start)
-    return {name: np.array(values[1:]) for name, values in seconds.items()}
+def epoch_seconds(loaders: Loaders, repeats: int) -> dict[str, np.ndarray]:
+    """CPU seconds (repeats,) of each loader's epoch, in turns."""
+    epochs = {
+        PLAIN: loaders.run_plain,
+        FILES: loaders.run_files,
+        OURS: loaders.run_ours,
+        KEPT: loaders.run_kept,
+        DENSE: loaders.run_dense,
+    }
+    return take_turns(epochs, repeats)
 
 
 def ratio(seconds: dict[str, np.ndarray], name: str) -> float:
@@ -38,16 +39,17 @@ def ratio(seconds: dict[str, np.ndarray], name: str) -> float:
 def show_rates(loaders: Loaders, seconds: dict[str, np.ndarray], console: Console) -> None:
     faces, sizes = loaders.num_faces, loaders.bytes_per_face()
     table = Table("stored crop to batch", "faces/s/core", "quartiles", "ratio", "bytes/face", title_justify="left")
-    for name, size in zip(seconds, [*sizes, sizes[0]], strict=True):
+    plain, ours = sizes
+    for name, size in zip(seconds, [plain, plain, ours, ours, plain], strict=True):
         low, median, high = np.percentile(faces / seconds[name], [25, 50, 75])
         table.add_row(name, f"{median:,.0f}", f"{low:,.0f} - {high:,.0f}", f"{ratio(seconds, name):.2f}", f"{size:,}")
     console.print(table)
 
 
-def stage_seconds(loaders: Loaders, repeats: int) -> dict[str, float]:
+def stage_seconds(loaders: Loaders, repeats: int, epoch: Callable[[], None]) -> dict[str, float]:
     """CPU seconds of an epoch by stage, medians; measured around the calls that `BatchMaker.make` itself makes."""
     places = [
-        ("decode", batches, "decode_own"),
+        ("decode", decoded, "decode_own"),
         ("warp", cv2, "cvtColor"),
         ("warp", cv2, "warpAffine"),
         ("blur", cv2, "sepFilter2D"),
@@ -64,7 +66,7 @@ def stage_seconds(loaders: Loaders, repeats: int) -> dict[str, float]:
             for name, owner, attribute in places:
                 stack.enter_context(patch.object(owner, attribute, _clocked(getattr(owner, attribute), spent, name)))
             start = time.process_time()
-            loaders.run_ours()
+            epoch()
             spent["read, pick, occlude"] = time.process_time() - start - sum(spent.values())
         turns.append(spent)
     return {name: float(np.median([turn[name] for turn in turns])) for name in turns[0]}
@@ -81,9 +83,13 @@ def _clocked(function: Callable, spent: dict[str, float], name: str) -> Callable
     return call
 
 
-def show_stages(loaders: Loaders, spent: dict[str, float], console: Console) -> None:
-    total, faces = sum(spent.values()), loaders.num_faces
-    table = Table("stage of Heatmark", "us/face", "share")
-    for name, value in spent.items():
-        table.add_row(name, f"{value / faces * 1e6:.0f}", f"{value / total:.0%}")
+def show_stages(loaders: Loaders, spent: dict[str, float], kept: dict[str, float], console: Console) -> None:
+    """By stage, where pixels are decoded at each use, and where they are kept."""
+    table = Table("stage of Heatmark", "us/face", "share", "kept, us/face", "share")
+    for name in spent:
+        table.add_row(name, *_cells(name, spent, loaders.num_faces), *_cells(name, kept, loaders.num_faces))
     console.print(table)
+
+
+def _cells(name: str, spent: dict[str, float], faces: int) -> tuple[str, str]:
+    return f"{spent[name] / faces * 1e6:.0f}", f"{spent[name] / sum(spent.values()):.0%}"

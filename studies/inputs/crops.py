@@ -16,7 +16,7 @@ from pipelines.ingest import annotation_schema
 from pipelines.params import Params
 from pipelines.preprocess import write_shard
 from pipelines.runtime.tables import read_shards
-from pipelines.training.batches import stored_side
+from pipelines.training.decoded import stored_side
 from studies.inputs.recipe import with_changes
 
 # Faces fill half of a drawn picture: about 170 px here, as in WFLW's pictures.

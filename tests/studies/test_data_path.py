@@ -17,7 +17,7 @@ from studies.inputs.crops import train_crops
 from studies.inputs.recipe import with_changes
 
 ROOT = Path(__file__).parents[2]
-WORDS = ("python", "-m", "studies.data_path", "--faces", "2", "--batch", "2", "--repeats", "1")
+WORDS = ("python", "-m", "studies.data_path", "--faces", "2", "--batch", "2", "--repeats", "1", "--kept-goal", "0")
 HIH = {"name": "hih", "stride": 4, "sigma": 1.5, "decimal": 8, "decimal_sigma": 1.0}
 
 
