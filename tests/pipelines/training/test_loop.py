@@ -106,10 +106,11 @@ def test_every_combination_learns(crops, codec, network, loss):
 
 @torch.no_grad()
 def inconsistency(weights: dict, chosen: Params, faces: pa.Table) -> float:
-    """Of what a network says of two views each of some faces."""
+    """Of what a network says of two views each of some faces; by their own batch statistics, since a network that was
+    never trained has no others, and would say next to nothing."""
     model = LandmarkModel(chosen.model())
     model.load_state_dict(weights)
-    model.eval()
+    model.train()
     batch = {name: torch.from_numpy(value) for name, value in batch_maker(chosen, 0, 1).make(0, faces).items()}
     named = HEATMAP_LOSSES[chosen.loss.heatmap]
     read = named.read(model(batch["pixels"])["heatmap"][:, -1], model.config.codec.sigma)
