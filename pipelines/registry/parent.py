@@ -20,6 +20,7 @@ from components.model import CONFIG, WEIGHTS, LandmarkModel
 from components.model_file import sha256
 from pipelines.params import Params
 from pipelines.registry import start, tracking
+from pipelines.registry.compatible import compare
 from pipelines.registry.lineage import training_key
 from pipelines.registry.start import START, Start
 from pipelines.runtime.environment import ROOT
@@ -27,6 +28,8 @@ from pipelines.runtime.outputs import whole_file, whole_folder
 
 REGISTRY = ("models:/", "runs:/")
 TRAINING = "training.json"
+# In the registry, by a name that does not move, whatever the alias does meanwhile; or a folder.
+Place = tracking.Located | Path
 
 
 class Laid(NamedTuple):
@@ -41,8 +44,8 @@ class Laid(NamedTuple):
     said: str
 
 
-def find(asked: str) -> Start:
-    """The model that `train.start_from` names now; of one in the registry, nothing is fetched yet.
+def find(asked: str) -> tuple[Start, Place]:
+    """The model that `train.start_from` names now, and where it is; from the registry, nothing is fetched yet.
 
     Raises:
         ValueError: There is none; with the way out.
@@ -57,15 +60,15 @@ def find(asked: str) -> Start:
         ) from error
 
 
-def _in_registry(asked: str) -> Start:
+def _in_registry(asked: str) -> tuple[Start, Place]:
     found = tracking.locate(asked)
-    return Start(asked, found.what, found.run, found.key, "")
+    return Start(asked, found.what, found.run, found.key, ""), found
 
 
-def _in_folder(asked: str) -> Start:
+def _in_folder(asked: str) -> tuple[Start, Place]:
     folder = ROOT / asked
     LandmarkModel.load(folder)  # or it is damaged, and the sum below would be of anything
-    return Start(asked, asked, "", _key_in(folder), sha256(folder / WEIGHTS))
+    return Start(asked, asked, "", _key_in(folder), sha256(folder / WEIGHTS)), folder
 
 
 def _key_in(folder: Path) -> str:
@@ -77,13 +80,13 @@ def _key_in(folder: Path) -> str:
 
 
 @contextmanager
-def files_of(found: Start) -> Iterator[Path]:
+def files_at(place: Place) -> Iterator[Path]:
     """The folder with the model's files; one from the registry is gone after the block."""
-    if not found.asked.startswith(REGISTRY):
-        yield ROOT / found.asked
+    if isinstance(place, Path):
+        yield place
         return
     with tempfile.TemporaryDirectory() as folder:
-        yield tracking.fetch_model(found.asked, Path(folder))
+        yield tracking.download(place, Path(folder))
 
 
 def check(params: Params) -> None:
@@ -94,9 +97,9 @@ def check(params: Params) -> None:
     """
     if params.train.start_from:
         start.whole(params.name)
-        found = find(params.train.start_from)
-        with files_of(found) as folder:
-            start.compare(found.source, LandmarkModel.load(folder).config, params.model())
+        found, place = find(params.train.start_from)
+        with files_at(place) as folder:
+            compare(found.source, LandmarkModel.load(folder).config, params.model())
 
 
 def stays(laid: Start | None, found: Start, key_now: Callable[[], str]) -> bool:
@@ -137,14 +140,14 @@ def lay_down(params: Params, crops: Path) -> Laid:
         ValueError: There is no such model, it does not fit, or the one that is laid down is damaged.
     """
     asked = params.train.start_from
-    found, laid = find(asked), start.whole(params.name)
+    (found, place), laid = find(asked), start.whole(params.name)
     if stays(laid, found, lambda: training_key(_asking(params, laid), crops)):
         assert laid is not None
         child = f": {found.source} is its child, and nothing else is new" if is_other(laid, found) else ""
         return Laid(_write(replace(laid, asked=asked), params.name), f"{laid} is laid down already{child}")
-    with files_of(found) as folder:
+    with files_at(place) as folder:
         model = LandmarkModel.load(folder)
-        start.compare(found.source, model.config, params.model())
+        compare(found.source, model.config, params.model())
         new = replace(found, weights_sha256=sha256(folder / WEIGHTS))
         with whole_folder(start.folder_of(params.name)) as partial:
             for name in (CONFIG, WEIGHTS):

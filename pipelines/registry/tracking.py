@@ -247,7 +247,15 @@ def fetch_model(uri: str, to: Path) -> Path:
     Raises:
         ValueError: There is no tracking store here, or no such model in it; with those that there are.
     """
-    found = locate(uri)
+    return download(locate(uri), to)
+
+
+def download(found: Located, to: Path) -> Path:
+    """Fetches the saved model that was located, into a folder.
+
+    Raises:
+        ValueError: Its files are gone, or it is none of ours.
+    """
     return _download(found.uri, found.what, to)
 
 

@@ -5,6 +5,8 @@ The stages' outputs are stand-ins that DVC was told to take as they are; only `c
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 from pathlib import Path
@@ -69,6 +71,30 @@ def test_a_change_of_the_chosen_codec_trains_and_evaluates_again(project):
     project.edit("components/codecs/subpixel.py", ("from __future__", "# A comment.\nfrom __future__"))
     assert {"train", "evaluate"} == verdict(project)
     project.edit("components/codecs/subpixel.py", ("# A comment.\n", ""))
+
+
+def test_another_start_trains_again_and_another_name_of_the_same_does_not(project):
+    folder = project.root / "data/starts/tiny"
+    folder.mkdir(parents=True)
+
+    def lay(asked: str, weights: bytes) -> set[str]:
+        sha256 = hashlib.sha256(weights).hexdigest()
+        (folder / "model.safetensors").write_bytes(weights)
+        note = {"asked": asked, "source": "s", "run": "r", "key": "k", "weights_sha256": sha256}
+        (folder / "start.json").write_text(json.dumps(note))
+        return verdict(project)
+
+    before = (project.root / "params.yaml").read_text()
+    project.edit("params.yaml", ('start_from: ""', "start_from: models:/heatmark-tiny@champion"))
+    assert {"train"} == verdict(project)  # nothing is laid down: it would say so
+    assert {"train"} == lay("models:/heatmark-tiny@champion", b"weights")
+    project.run("dvc", "commit", "-q", "--force")
+    assert set() == verdict(project)
+    project.edit("params.yaml", ("heatmark-tiny@champion", "heatmark-tiny/1"))
+    assert {"train"} == verdict(project)  # what is laid down is not what is named
+    assert set() == lay("models:/heatmark-tiny/1", b"weights")
+    assert {"train"} == lay("models:/heatmark-tiny/1", b"other weights")
+    (project.root / "params.yaml").write_text(before)
 
 
 def test_another_codec_trains_and_evaluates_again_by_that_ones_file(project):

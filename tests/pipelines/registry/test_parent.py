@@ -54,17 +54,21 @@ def test_aliases_and_folders_may_come_to_mean_another_model(asked: str, expected
     assert expected == moves(asked)
 
 
-# Versions of untrained models: 1 by any training, 2 by the one that would follow from version 1.
-REGISTER = """
-import pathlib, torch
+# Versions of untrained models: 1 by any training, 2 by the one that would follow from version 1; then what becomes of the
+# start under one name after another, in one process, since each would load torch and MLflow anew.
+SCENARIO = """
+import json, pathlib, sys, torch
 from components.model import LandmarkModel
 from pipelines.params import load_params
-from pipelines.registry import tracking
+from pipelines.registry import parent, tracking
 from pipelines.registry.lineage import training_key
-from pipelines.registry.parent import lay_down
-params, crops = load_params(), pathlib.Path("crops")
+params, crops, weights = load_params(), pathlib.Path("crops"), pathlib.Path("data/starts/tiny/model.safetensors")
 client = tracking.connect()
 registry = tracking.Registry(client, "heatmark-tiny")
+
+def asking(asked):
+    return params.model_copy(update={"train": params.train.model_copy(update={"start_from": asked})})
+
 def add(seed, key):
     torch.manual_seed(seed)
     folder = pathlib.Path("models", str(seed))
@@ -73,89 +77,82 @@ def add(seed, key):
     run = tracking.Run(client, key, "tiny")
     model, source = tracking.log_model(run, folder, 68)
     registry.point("champion", registry.add(source, run, {tracking.KEY_TAG: key}, model))
+
+def lay(asked):
+    try:
+        parent.check(asking(asked))
+        said = [*parent.lay_down(asking(asked), crops)]
+    except ValueError as error:
+        said = [None, str(error)]
+    note = json.loads(weights.with_name("start.json").read_text())
+    same = [path.parent.name for path in pathlib.Path("models").rglob(weights.name) if path.read_bytes() == weights.read_bytes()]
+    return [*said, note["asked"], same]
+
+alias, first, second = "models:/heatmark-tiny@champion", "models:/heatmark-tiny/1", "models:/heatmark-tiny/2"
 add(1, "any")
-print(lay_down(params, crops))
-add(2, training_key(params, crops))
+outcomes = {"first": lay(alias)}
+add(2, training_key(asking(alias), crops))
+outcomes["child"] = lay(alias)
+outcomes["renamed"] = lay(first)
+outcomes["child again"] = lay(alias)
+whole = weights.read_bytes()
+weights.write_bytes(whole[:-1])
+outcomes["damaged"] = lay(alias)
+weights.write_bytes(whole)
+outcomes["second"] = lay(second)
+outcomes["first again"] = lay(first)
+(crops / "train-00000-of-00001.parquet").write_bytes(b"more faces")
+outcomes["new faces"] = lay(alias)
+outcomes["missing"] = lay("models:/heatmark-tiny@previous")
+print(json.dumps(outcomes))
 """
-LAY = """
-import pathlib
-from pipelines.params import load_params
-from pipelines.registry.parent import check, lay_down
-params = load_params()
-check(params)
-print(*lay_down(params, pathlib.Path("crops")), sep=" | ")
-"""
+FIRST, SECOND = "models:/heatmark-tiny/1", "models:/heatmark-tiny/2"
 
 
 @pytest.fixture(scope="module")
-def project(make_project):
-    """A copy with version 1 laid down, and champion, its child, beside it in the registry."""
+def outcomes(make_project):
+    """Of each step: whether data/ changed, what was said, the name that is noted, and which model's weights are there."""
     project = make_project()
     shutil.copy(ROOT / "tests/tiny.yaml", project.root / "params.yaml")
-    project.edit("params.yaml", ('start_from: ""', f"start_from: {ALIAS}"))
     (project.root / "crops").mkdir()
     (project.root / "crops/train-00000-of-00001.parquet").write_bytes(b"faces")
-    project.run("python", "-c", REGISTER)
-    return project
+    return json.loads(project.run("python", "-c", SCENARIO).stdout.splitlines()[-1])
 
 
-def lay(project) -> str:
-    return project.run("python", "-c", LAY).stdout.splitlines()[-1]
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("first", (True, ALIAS, ["1"])),
+        ("child", (False, ALIAS, ["1"])),  # version 2 is champion, and would only be trained again
+        ("renamed", (True, FIRST, ["1"])),  # the same model under another name: noted
+        ("child again", (True, ALIAS, ["1"])),
+        ("second", (True, SECOND, ["2"])),  # a version is what is meant, child or not
+        ("first again", (True, FIRST, ["1"])),
+        ("new faces", (True, ALIAS, ["2"])),
+    ],
+)
+def test_the_start_that_is_laid_down(outcomes, step, expected):
+    new, _, asked, weights = outcomes[step]
+    assert expected == (new, asked, weights)
 
 
-def noted(project) -> dict:
-    return json.loads((project.root / "data/starts/tiny/start.json").read_text())
+def test_it_is_said_which_one_is_taken_and_why_one_stays(outcomes):
+    assert outcomes["first"][1].startswith("heatmark-tiny version 1 (training any, weights ")
+    assert outcomes["first"][1].endswith(") is laid down in data/starts/tiny")
+    assert "is laid down already: heatmark-tiny version 2 is its child, and nothing else is new" in outcomes["child"][1]
+    assert outcomes["renamed"][1].endswith(") is laid down already")
 
 
-def weights(project, folder: str) -> bytes:
-    return (project.root / folder / "model.safetensors").read_bytes()
+def test_a_damaged_start_is_refused_and_not_replaced_by_the_child(outcomes):
+    new, said, asked, weights = outcomes["damaged"]
+    assert (None, ALIAS, []) == (new, asked, weights)
+    assert "model.safetensors is not the file that was laid down; `dvc checkout --force data` brings it back" in said
 
 
-def test_a_champion_by_the_training_that_would_be_run_now_is_not_laid_down(project):
-    assert lay(project).startswith("False | heatmark-tiny version 1 (training any, weights ")
-    assert weights(project, "models/1") == weights(project, "data/starts/tiny")
-    assert "heatmark-tiny version 1" == noted(project)["source"]
-
-
-def test_the_same_model_by_another_name_is_only_noted(project):
-    project.edit("params.yaml", (ALIAS, "models:/heatmark-tiny/1"))
-    assert lay(project).startswith("True | heatmark-tiny version 1 ")
-    assert "models:/heatmark-tiny/1" == noted(project)["asked"]
-    project.edit("params.yaml", ("models:/heatmark-tiny/1", ALIAS))
-    assert lay(project).startswith("True | heatmark-tiny version 1 ")
-    assert ALIAS == noted(project)["asked"]
-
-
-def test_a_damaged_start_is_refused_and_not_replaced_by_the_child(project):
-    path = project.root / "data/starts/tiny/model.safetensors"
-    before = path.read_bytes()
-    path.write_bytes(before[:-1])
-    done = project.run("python", "-c", LAY, check=False)
-    assert f"{path} is not the file that was laid down; `dvc checkout --force data` brings it back" in done.stderr
-    path.write_bytes(before)
-
-
-def test_a_version_that_is_named_is_laid_down_although_it_is_its_child(project):
-    project.edit("params.yaml", (ALIAS, VERSION))
-    assert lay(project).startswith("True | heatmark-tiny version 2 (training ")
-    assert weights(project, "models/2") == weights(project, "data/starts/tiny")
-
-
-def test_with_new_crops_the_champion_is_laid_down(project):
-    project.edit("params.yaml", (VERSION, "models:/heatmark-tiny/1"))
-    lay(project)
-    project.edit("params.yaml", ("models:/heatmark-tiny/1", ALIAS))
-    (project.root / "crops/train-00000-of-00001.parquet").write_bytes(b"more faces")
-    assert lay(project).startswith("True | heatmark-tiny version 2 (training ")
-    assert ALIAS == noted(project)["asked"]
-
-
-def test_a_model_that_is_not_there_is_refused_with_the_way_out(project):
-    project.edit("params.yaml", (ALIAS, "models:/heatmark-tiny@previous"))
-    before = noted(project)
-    done = project.run("python", "-c", LAY, check=False)
-    assert (
-        "ValueError: train.start_from models:/heatmark-tiny@previous: heatmark-tiny has no alias 'previous'; it has: "
-        "@champion, version 1, version 2. Train that model first "
-    ) in done.stderr
-    assert before == noted(project)
+def test_a_model_that_is_not_there_is_refused_with_the_way_out_and_the_start_stays(outcomes):
+    new, said, asked, weights = outcomes["missing"]
+    assert (None, ALIAS, ["2"]) == (new, asked, weights)
+    assert said.startswith(
+        "train.start_from models:/heatmark-tiny@previous: heatmark-tiny has no alias 'previous'; it has: @champion, "
+        "version 1, version 2. Train that model first "
+    )
