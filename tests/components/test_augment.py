@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -181,6 +182,24 @@ def test_colours_change_alike_over_the_whole_view() -> None:
         for level in (0, 100, 200):
             assert 1 == len(set(view[..., channel][plain[..., channel] == level].tolist()))
     assert 20 == len({table.tobytes() for table in drawn.table})
+
+
+@pytest.mark.parametrize("augment", [RECIPE, replace(RECIPE, colour=0)], ids=["colours change", "colours stay"])
+def test_a_view_is_its_steps_written_out_and_a_fourth_channel_changes_nothing(augment: Augment) -> None:
+    drawn, pixels = views(augment, 40), noise()
+    with_alpha = np.concatenate([pixels, np.full((96, 96, 1), 255, np.uint8)], axis=-1)
+    blurred = 0
+    for index in range(40):
+        # Independent: three channels are warped, and every pixel is looked up, whether its table changes anything or not.
+        plain = cv2.warpAffine(pixels, drawn.affine[index], (64, 64), flags=cv2.INTER_LINEAR)
+        view, x0, y0, x1, y1 = rendered(pixels, drawn, index), *drawn.occluder[index]
+        if drawn.blur_px[index] == 0:
+            expected = np.stack([drawn.table[index, :, c][plain[..., c]] for c in range(3)], axis=-1)
+            expected[y0:y1, x0:x1] = drawn.occluder_colour[index]
+            np.testing.assert_array_equal(expected, view)
+        blurred += drawn.blur_px[index] > 0
+        np.testing.assert_array_equal(view, rendered(with_alpha, drawn, index))
+    assert 0 < blurred < 40
 
 
 def test_colour_tables_never_turn_bright_into_dark() -> None:

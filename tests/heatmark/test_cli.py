@@ -112,7 +112,7 @@ def test_a_root_that_is_no_checkout_is_refused(tmp_path):
 
 def test_studies_are_listed_with_what_they_ask_and_started_with_their_own_options():
     listed = heatmark("study").stdout
-    for name in ("comparison", "data-path", "floors", "siamese"):
+    for name in ("comparison", "data-path", "floors", "siamese", "speed"):
         assert re.search(rf"^  {name}\n      \w", listed, re.M)
     assert max(len(line) for line in listed.splitlines()) <= 80
     assert "python -m studies.siamese" in heatmark("study", "siamese", "--help").stdout

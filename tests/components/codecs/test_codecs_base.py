@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from components.codecs.base import Grid, gaussian_maps, last_stack
@@ -57,3 +58,16 @@ def test_single_maps_pass_and_of_stacks_the_last_does() -> None:
     stacks = torch.arange(2 * 3 * 4.0).reshape(1, 2, 3, 2, 2)
     torch.testing.assert_close(stacks[:, 1], last_stack(stacks))
     torch.testing.assert_close(stacks[:, 1], last_stack(stacks[:, 1]))
+
+
+@pytest.mark.parametrize("sigma", [0.7, 1.5, 4.0])
+def test_far_from_its_centre_a_gaussian_is_next_to_nothing_and_never_denormal(sigma: float) -> None:
+    centre = torch.tensor([[[0.3, 63.0], [31.5, 20.2]]])
+    maps = gaussian_maps(centre, torch.ones(1, 2), sigma, 64)
+    # By the formula in float64; half of float32's spacing at the peak is 6e-8, and what is left out here is far below.
+    steps = torch.arange(64).double()
+    x, y = ((steps - centre[..., axis, None].double()) ** 2 / (2 * sigma**2) for axis in (0, 1))
+    exact = torch.exp(-(y[..., :, None] + x[..., None, :]))
+    assert 2.2e-19 > (maps.double() - exact)[exact < 1e-19].abs().max()
+    torch.testing.assert_close(maps.double(), exact, atol=1e-12, rtol=1e-4)
+    assert torch.finfo(torch.float32).tiny <= maps.min()
