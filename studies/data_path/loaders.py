@@ -56,7 +56,8 @@ class Loaders:
         plain, from_files = (
             DataLoader(faces, batch, shuffle=True, drop_last=True) for faces in (files.in_memory(), files)
         )
-        return cls(folder, params, plain, from_files, with_pixels(load_crops(folder, "train")), len(crops) // batch)
+        kept = with_pixels(load_crops(folder, "train", [SHARDS]))
+        return cls(folder, params, plain, from_files, kept, len(crops) // batch)
 
     @property
     def num_faces(self) -> int:
