@@ -14,7 +14,8 @@ class Summary:
 
     Attributes:
         metrics: As in metrics.json; fractions.
-        faces_per_s: Of training, over all workers; None if the model came out of the cache.
+        faces_per_s: Of training's steps, over all workers; None if the model came out of the cache.
+        faces_per_s_overall: The same with evaluations and checkpoints.
         data_version: DVC's hash of `data/`.
         run: MLflow's id.
         model: Name of the registered model.
@@ -27,6 +28,7 @@ class Summary:
 
     metrics: dict
     faces_per_s: float | None
+    faces_per_s_overall: float | None
     data_version: str
     run: str
     model: str
@@ -44,13 +46,18 @@ class Summary:
             (f"FR@{protocol['failure_threshold']:.0%}", self._with_interval("failure_rate", "{:.2%}")),
             (f"AUC@{protocol['auc_threshold']:.0%}", self._with_interval("auc", "{:.3f}")),
             ("test faces", f"{self.metrics['num_faces']}, {protocol['name']} ({protocol['hash']})"),
-            ("faces/s", "not trained here" if self.faces_per_s is None else f"{self.faces_per_s:.0f} in training"),
+            ("faces/s", self._pace()),
             ("data version", self.data_version),
             ("run", self.run),
             ("model", f"{self.model} version {self.version}" + "".join(f" @{alias}" for alias in self.aliases)),
             ("decision", f"{self.decision}: {self.reason}"),
             ("report", self.report),
         ]
+
+    def _pace(self) -> str:
+        if self.faces_per_s is None:
+            return "not trained here"
+        return f"{self.faces_per_s:.0f} in training steps, {self.faces_per_s_overall:.0f} overall"
 
     def _with_interval(self, name: str, form: str) -> str:
         low, high = self.metrics[f"{name}_interval"]

@@ -3,6 +3,10 @@
 Reads a folder of shards. Writes the model's folder and curves.csv; keeps checkpoints under `runs/KEY/`, outside any
 output, where KEY hashes everything that decides the result: a training that was killed goes on from its last checkpoint
 by the same command, in the same MLflow run, and a changed parameter never finds stale weights.
+
+With `train.refit` a second training, with checkpoints under `runs/KEY-refit/`, takes the validation faces in: of the same
+epochs, ended where the first one's best checkpoint was. Its weights are the model's; curves, validation NME and temperature
+are the first one's, since nothing is left to measure the second on.
 """
 
 from __future__ import annotations
@@ -13,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
 import torch
 
 from components.metrics import PROTOCOLS
@@ -25,31 +28,43 @@ from pipelines.runtime import command
 from pipelines.runtime.environment import RUNS
 from pipelines.runtime.outputs import alone, whole_folder
 from pipelines.runtime.tables import write_csv
-from pipelines.training.batches import load_crops
-from pipelines.training.loop import Plan, State, fit
+from pipelines.training.checkpoints import State
+from pipelines.training.crops import Shards
+from pipelines.training.loop import Plan
+from pipelines.training.ray_workers import fit_with_ray
 from pipelines.training.temperature import fit_temperature
-from pipelines.training.workers import LocalWorker, Metrics, fit_with_ray, validation_batches
+from pipelines.training.validation import validation_batches
+from pipelines.training.workers import Metrics, Training, fit_here
 
 TRAINING = "training.json"
 COLUMNS = ["step", "epoch", "loss", "val_nme", "lr"]
 FACES_FOR_TEMPERATURE = 500
 
 
-def progress_of(plan: Plan, params: Params, run: tracking.Run) -> Callable[[Metrics], None]:
-    """Says and logs each evaluation, and how long the rest will take at the pace since this driver began."""
-    began, first = time.monotonic(), 0
+def progress_of(training: Training, run: tracking.Run, what: str = "") -> Callable[[Metrics], None]:
+    """Says and logs each evaluation, and how long the rest will take at the pace since this driver began.
+
+    Args:
+        training: That is under way.
+        run: Where points of the curves go.
+        what: It is, beside the run's main training: before its lines, and before its curves' names.
+    """
+    began, first, end = time.monotonic(), 0, training.plan.end
+    title, prefix = (f"train: {what}:", f"{what}_") if what else ("train:", "")
 
     def say(metrics: Metrics) -> None:
         nonlocal began, first
         step, from_step = int(metrics["step"]), int(metrics["from_step"])
         if from_step != first:
-            print(f"train: resumed from the checkpoint at step {from_step}", flush=True)
+            print(f"{title} resumed from the checkpoint at step {from_step}", flush=True)
             began, first = time.monotonic(), from_step
-        run.log_point({name: value for name, value in metrics.items() if name not in ("step", "from_step")}, step)
-        left = (time.monotonic() - began) * (plan.total - step) / max(1, step - first)
+        points = {name: value for name, value in metrics.items() if name not in ("step", "from_step")}
+        run.log_point({prefix + name: value for name, value in points.items()}, step)
+        left = (time.monotonic() - began) * (end - step) / max(1, step - first)
+        measured = f"val NME {metrics['val_nme']:.2%}, " if "val_nme" in metrics else ""
         print(
-            f"train: epoch {metrics['epoch']:.4g}/{params.train.epochs}, loss {metrics['loss']:.4g}, "
-            f"val NME {metrics['val_nme']:.2%}, {metrics['faces_per_s']:.0f} faces/s, {left:.0f} s left",
+            f"{title} epoch {metrics['epoch']:.4g}/{training.params.train.epochs}, loss {metrics['loss']:.4g}, {measured}"
+            f"{metrics['faces_per_s']:.0f} faces/s ({metrics['faces_per_s_overall']:.0f} overall), {left:.0f} s left",
             flush=True,
         )
 
@@ -63,47 +78,66 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         ValueError: Shards are missing, the tracking server is away, or training failed.
     """
     config, key = params.model(), training_key(params, crops)
-    num_val = load_crops(crops, "val").num_rows
-    if num_val < params.train.num_workers:
+    faces, val = Shards.of(crops, "train"), Shards.of(crops, "val")
+    if val.num_rows < params.train.num_workers:
         raise ValueError(
-            f"{num_val} validation faces are too few for {params.train.num_workers} workers: raise ingest.val_share"
+            f"{val.num_rows} validation faces are too few for {params.train.num_workers} workers: raise ingest.val_share"
         )
-    plan = Plan.of(params, load_crops(crops, "train").num_rows)
+    training = Training(key, params, Plan.of(params, faces.num_rows), faces, val)
     run = tracking.Run(tracking.connect(), key, params.name)
     print(
-        f"train: {plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}", flush=True
+        f"train: {training.plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}",
+        flush=True,
     )
     if not run.new:
         print("train: this training has a run already; going on from its last checkpoint, if there is one", flush=True)
     with alone(RUNS / f"{key}.lock", f"training {key} is running already"), run.running():
         run.log_params(params.model_dump())
-        run.set_tags({"data_version": data_version(), "git_commit": git_commit()})
-        say = progress_of(plan, params, run)
-        if params.train.num_workers:
-            state = fit_with_ray(params, plan, crops, key, say)
-        else:
-            state = fit(params, plan, LocalWorker(params, crops, RUNS / key, say))
-    model, facts = LandmarkModel(config), {"key": key, **summary(state)}
-    model.load_weights(state["best"]["weights"])
-    if params.train.fit_temperature:
-        model, curve = with_fitted_temperature(model, load_crops(crops, "val"), params)
-        facts["val_nme_by_temperature"] = {str(temperature): nme for temperature, nme in curve.items()}
+        run.set_tags({"data_version": data_version(), "git_commit": git_commit(), "trained_on": trained_on(params)})
+        fit = fit_with_ray if params.train.num_workers else fit_here
+        state, weights = fit(training, progress_of(training, run))
+        model, facts = LandmarkModel(config), {"key": key, **summary(state), "trained_on": trained_on(params)}
+        model.load_weights(weights)
+        if params.train.fit_temperature:
+            model, curve = with_fitted_temperature(model, val, params)
+            facts["val_nme_by_temperature"] = {str(temperature): nme for temperature, nme in curve.items()}
+        if params.train.refit:
+            second = refit(training, state)
+            print(
+                f"train: refit: {second.plan.end} steps, of {second.train.num_rows} faces, those of val too", flush=True
+            )
+            last, weights = fit(second, progress_of(second, run, "refit"))
+            model.load_weights(weights)
+            facts["refit_steps"] = last["step"]
     with whole_folder(out) as partial:
         model.save(partial)
         (partial / TRAINING).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     write_csv(curves, COLUMNS, ([point[name] for name in COLUMNS] for point in state["history"]))
     best = state["best"]
-    print(f"train: best validation NME {best['val_nme']:.2%}, at step {best['step']} of {plan.total}: {out}")
+    print(f"train: best validation NME {best['val_nme']:.2%}, at step {best['step']} of {training.plan.total}: {out}")
+
+
+def refit(first: Training, state: State) -> Training:
+    """The training on the validation faces too that follows a finished one, ended where that one was best."""
+    assert first.val is not None
+    faces = first.train + first.val
+    plan = Plan.of(first.params, faces.num_rows).stopped(state["best"]["step"] / first.plan.total)
+    return Training(f"{first.key}-refit", first.params, plan, faces, None)
+
+
+def trained_on(params: Params) -> str:
+    """The splits whose faces have made the weights."""
+    return "train and val" if params.train.refit else "train"
 
 
 def with_fitted_temperature(
-    model: LandmarkModel, faces: pa.Table, params: Params
+    model: LandmarkModel, val: Shards, params: Params
 ) -> tuple[LandmarkModel, dict[float, float]]:
     """The same network, read at the temperature that suits the validation faces best; and the NME at each."""
     # Evenly spread ones are enough for one number; on a CPU, a large network takes a second for each.
-    step = max(1, len(faces) // FACES_FOR_TEMPERATURE)
+    step = max(1, val.num_rows // FACES_FOR_TEMPERATURE)
     device = torch.device("cuda" if params.train.use_gpu and torch.cuda.is_available() else "cpu")
-    batches = validation_batches(params, faces, 0, step)
+    batches = validation_batches(params, val.opened(), 0, step)
     best, curve = fit_temperature(model.to(device), batches, PROTOCOLS[params.evaluate.protocol])
     codec = replace(model.config.codec, temperature=best)
     fitted = LandmarkModel(replace(model.config, codec=codec))

@@ -52,13 +52,14 @@ def register(params: Params, model: Path, reports: Path, card: Path, code: Path)
         ValueError: The evaluation is of another training, or the tracking server is away.
     """
     metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
-    key = json.loads((model / "training.json").read_text(encoding="utf-8"))["key"]
+    training = json.loads((model / "training.json").read_text(encoding="utf-8"))
+    key = training["key"]
     if metrics["training"] != key:
         raise ValueError(f"{reports} is of training {metrics['training']}, {model} of {key}: run `dvc repro`")
     client = tracking.connect()
     run = tracking.Run(client, key, params.name)
     registry = tracking.Registry(client, registered_name(params))
-    tags = lineage_tags(metrics, key, run.id)
+    tags = {**lineage_tags(metrics, key, run.id), "trained_on": training["trained_on"]}
     run.log_params(params.model_dump())
     run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
     for path in sorted(reports.iterdir()):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,11 +21,11 @@ from components.codecs import Codec
 from components.geometry import compose, invert, to_unit
 from components.schemes import Scheme
 from pipelines.runtime.tables import read_shards
+from pipelines.training.crops import COLUMNS, Streamed
 from pipelines.training.decoded import pixels_of, stored_side
+from pipelines.training.order import epoch_order
 
 Batch = dict[str, np.ndarray]
-# Crops of a split are held in memory (in the object store, once per node): about 20 kB each at 128 px with its margin, 50 kB at 256.
-COLUMNS = ["pixels", "crop_landmarks"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class BatchMaker:
         num_views: Of each face in a step, one row after the other.
         rank: Of this worker.
         world: Number of workers; the worker takes faces rank, rank + world, ... of each step.
+        shards: Rows of each of the split's shards, on which the order depends; () for a split of one.
     """
 
     codec: Codec
@@ -50,18 +52,16 @@ class BatchMaker:
     num_views: int = 1
     rank: int = 0
     world: int = 1
+    shards: tuple[int, ...] = ()
 
     def faces(self, step: int, num_faces: int) -> np.ndarray:
         """Rows (batch_size,) of a step: epochs are permutations, one after the other without a gap."""
-        first = step * self.batch_size
-        wanted = np.arange(first, first + self.batch_size)
-        epochs = np.unique(wanted // num_faces)
-        order = {
-            epoch: np.random.default_rng([self.seed, 0, epoch]).permutation(num_faces) for epoch in epochs.tolist()
-        }
-        return np.concatenate([order[epoch][wanted[wanted // num_faces == epoch] % num_faces] for epoch in order])
+        first, sizes = step * self.batch_size, self.shards or (num_faces,)
+        epochs, places = np.divmod(np.arange(first, first + self.batch_size), num_faces)
+        rows = [epoch_order(self.seed, epoch, sizes)[places[epochs == epoch]] for epoch in np.unique(epochs).tolist()]
+        return np.concatenate(rows)
 
-    def make(self, step: int, crops: pa.Table) -> Batch:
+    def make(self, step: int, crops: pa.Table | Streamed) -> Batch:
         """This worker's share of a step.
 
         Returns:
@@ -82,13 +82,13 @@ class BatchMaker:
         back = to_unit(compose(views.affine, invert(plain)), self.codec.crop, self.codec.crop)
         return {"flipped": views.flipped, "back": back.astype(np.float32)}
 
-    def plain(self, crops: pa.Table, rows: np.ndarray | None = None) -> Batch:
+    def plain(self, crops: pa.Table | Streamed, rows: np.ndarray | None = None) -> Batch:
         """Some faces of a table, or all, as they are, not augmented, in order."""
         rows = np.arange(len(crops)) if rows is None else rows
         views = draw_views(NO_AUGMENT, np.random.default_rng(0), len(rows), stored_side(crops), self.codec.crop)
         return self._render(crops, rows, views)
 
-    def _render(self, crops: pa.Table, rows: np.ndarray, views: Views) -> Batch:
+    def _render(self, crops: pa.Table | Streamed, rows: np.ndarray, views: Views) -> Batch:
         side, num_views = self.codec.crop, len(views.flipped) // len(rows)
         pixels = np.empty((len(views.flipped), 3, side, side), np.uint8)
         # Single rows: Table.take copies all chunks first, for every step, and fails above 2 GiB of pixels.
@@ -113,31 +113,44 @@ def load_crops(folder: Path, split: str) -> pa.Table:
     return read_shards(folder, split, COLUMNS)
 
 
-def local_batches(maker: BatchMaker, crops: pa.Table, first: int, last: int) -> Iterator[Batch]:
+def local_batches(maker: BatchMaker, crops: pa.Table | Streamed, first: int, last: int) -> Iterator[Batch]:
     """The batches of steps first to last (exclusive), made in this process."""
     cv2.setNumThreads(1)
     return (maker.make(step, crops) for step in range(first, last))
 
 
-def ray_batches(maker: BatchMaker, crops, first: int, last: int) -> Iterator[Batch]:
-    """The same batches, made by Ray Data ahead of their use; `crops` is a reference to the table.
+def ray_batches(maker: BatchMaker, crops: Any, first: int, last: int) -> Iterator[Batch]:
+    """The same batches, made by Ray Data ahead of their use; `crops` is what `in_object_store` gave.
 
-    One execution for all steps. The rows of a batch leave the tasks in order and are cut again at the same places, so
-    both ways give equal arrays.
+    The rows of a batch leave the tasks in order and are cut again at the same places, so both ways give equal arrays. One
+    execution for so many steps that what its start takes does not count; all of them at once would be a plan of a million
+    tasks.
     """
-    import ray
+    for start in range(first, last, STEPS_PER_EXECUTION):
+        yield from _execution(maker, crops, start, min(start + STEPS_PER_EXECUTION, last))
+
+
+STEPS_PER_TASK = 8
+STEPS_PER_EXECUTION = 32_768
+
+
+def _execution(maker: BatchMaker, crops: Any, first: int, last: int) -> Iterator[Batch]:
     import ray.data
 
     def make(steps: dict[str, np.ndarray]) -> Iterator[Batch]:
         cv2.setNumThreads(1)
-        table = ray.get(crops)
+        table = looked_up(crops)
         for step in steps["id"]:
             yield maker.make(int(step) + first, table)
 
     rows = len(range(maker.rank, maker.batch_size, maker.world)) * maker.num_views
     steps = ray.data.range(last - first, override_num_blocks=max(1, (last - first) // STEPS_PER_TASK))
     batches = steps.map_batches(make, batch_size=None, zero_copy_batch=True)
-    return iter(batches.iter_batches(batch_size=rows, batch_format="numpy", prefetch_batches=2))
+    yield from batches.iter_batches(batch_size=rows, batch_format="numpy", prefetch_batches=2)
 
 
-STEPS_PER_TASK = 8
+def looked_up(crops: Any) -> pa.Table | Streamed:
+    """What `in_object_store` gave, to make batches from."""
+    import ray
+
+    return ray.get(crops) if isinstance(crops, ray.ObjectRef) else crops
