@@ -252,10 +252,11 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
     client = tracking.connect()
     metrics = json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))
     registry = tracking.Registry(client, registered.model)
-    aliases = registry.aliases()
+    aliases, run = registry.aliases(), tracking.Run(client, registered.key, params.name)
     summary = Summary(
         metrics=metrics,
-        faces_per_s=tracking.Run(client, registered.key, params.name).metric("faces_per_s"),
+        faces_per_s=run.metric("faces_per_s"),
+        faces_per_s_overall=run.metric("faces_per_s_overall"),
         data_version=version,
         run=registered.run,
         model=registered.model,

@@ -14,7 +14,8 @@ class Summary:
 
     Attributes:
         metrics: As in metrics.json; fractions.
-        faces_per_s: Of training, over all workers; None if the model came out of the cache.
+        faces_per_s: Of training's steps, over all workers; None if the model came out of the cache.
+        faces_per_s_overall: The same with evaluations and checkpoints.
         data_version: DVC's hash of `data/`.
         run: MLflow's id.
         model: Name of the registered model.
@@ -28,6 +29,7 @@ class Summary:
 
     metrics: dict
     faces_per_s: float | None
+    faces_per_s_overall: float | None
     data_version: str
     run: str
     model: str
@@ -47,7 +49,7 @@ class Summary:
             (f"FR@{protocol['failure_threshold']:.0%}", self._with_interval("failure_rate", "{:.2%}")),
             (f"AUC@{protocol['auc_threshold']:.0%}", self._with_interval("auc", "{:.3f}")),
             ("test faces", f"{self.metrics['num_faces']}, {protocol['name']} ({protocol['hash']})"),
-            ("faces/s", "not trained here" if self.faces_per_s is None else f"{self.faces_per_s:.0f} in training"),
+            ("faces/s", self._pace()),
             ("data version", self.data_version),
             ("run", self.run),
             ("model", f"{self.model} version {self.version}" + "".join(f" @{alias}" for alias in self.aliases)),
@@ -60,6 +62,11 @@ class Summary:
         """NMEs apart, where several datasets are measured: their faces are subsets called "dataset NAME"."""
         apart = {name: of for name, of in self.metrics["subsets"].items() if name.startswith("dataset ")}
         return [(f"NME, {name}", f"{of['nme']:.2%} of {of['num_faces']} faces") for name, of in apart.items()]
+
+    def _pace(self) -> str:
+        if self.faces_per_s is None:
+            return "not trained here"
+        return f"{self.faces_per_s:.0f} in training steps, {self.faces_per_s_overall:.0f} overall"
 
     def _with_interval(self, name: str, form: str) -> str:
         low, high = self.metrics[f"{name}_interval"]

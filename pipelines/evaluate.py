@@ -56,7 +56,8 @@ def facts_of(params: Params, training: dict, protocol: Protocol) -> dict[str, st
         "network": str(params.network),
         "loss": params.loss.heatmap,
         "training": f"{training['key']}: best of {params.train.evaluations} checkpoints, step {training['best_step']} of "
-        f"{training['steps']}, validation NME {training['val_nme']:.2%}",
+        f"{training['steps']}, validation NME {training['val_nme']:.2%}"
+        + (f"; then {training['refit_steps']} steps on {training['trained_on']}" if "refit_steps" in training else ""),
         **started_from(training),
         "protocol": f"{protocol.name} ({protocol.hash})",
     }

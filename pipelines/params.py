@@ -171,6 +171,8 @@ class TrainParams(Section):
     """Decay per step of the averaged weights, which are the ones that are kept."""
     fit_temperature: bool
     """Whether the soft-argmax's temperature is fitted on the validation faces after the training."""
+    refit: bool
+    """Whether a second training takes the validation faces in, ended where the first was best; its weights are kept."""
     evaluations: Annotated[int, Field(gt=0, le=MOST_EVALUATIONS)]
     """How often, evenly spread, validation faces are measured and a checkpoint is written."""
     precision: Literal["float32", "bfloat16"]

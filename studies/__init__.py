@@ -5,4 +5,4 @@ import sys
 if sys.argv[:1] == ["-m"]:  # Python looks for `python -m studies.NAME`, whose imports will read the environment
     from pipelines.runtime import environment
 
-    environment.set_defaults()
+    environment.begin()

@@ -21,7 +21,7 @@ import typer
 from components.model import LandmarkModel
 from pipelines.params import Params, load_params
 from pipelines.runtime import command
-from pipelines.training.loop import to_device
+from pipelines.training.feed import feed
 from pipelines.training.workers import batch_maker
 from studies.inputs.crops import train_crops
 from studies.inputs.recipe import with_changes
@@ -55,7 +55,7 @@ class Way:
         codec, began = self.model.config.codec, time.process_time()
         batch = self.maker.make(number, self.crops)
         made = time.process_time()
-        tensors = to_device(batch, torch.device("cpu"), torch.channels_last)
+        tensors = next(feed(iter([batch]), torch.device("cpu"), torch.channels_last))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.params.train.precision == "bfloat16"):
             outputs = self.model(tensors["pixels"])
         maps, head = codec.render(tensors), self.model.head

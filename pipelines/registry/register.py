@@ -61,7 +61,8 @@ def register(params: Params, model: Path, reports: Path, annotations: Path, code
     client = tracking.connect()
     run = tracking.Run(client, key, params.name)
     registry = tracking.Registry(client, registered_name(params))
-    tags = lineage_tags(metrics, key, run.id) | datasets_tags(params) | (parent.tags() if parent else {})
+    tags = {**lineage_tags(metrics, key, run.id), **datasets_tags(params), "trained_on": training["trained_on"]}
+    tags |= parent.tags() if parent else {}
     run.log_params(params.model_dump())
     run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
     for path in sorted(reports.iterdir()):

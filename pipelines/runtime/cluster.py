@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,11 +18,15 @@ from ray.data._internal.execution.operators.task_pool_map_operator import TaskPo
 from ray.data._internal.execution.streaming_executor import StreamingExecutor
 from ray.exceptions import ActorDiedError, OutOfMemoryError, WorkerCrashedError
 
-from pipelines.runtime.environment import ROOT, STATE, ray_address
+from pipelines.runtime.environment import ALLOCATOR, ROOT, STATE, ray_address
+from pipelines.runtime.memory import machine_bytes
 
 # Ray puts sockets about 65 characters below this folder, and a socket's path ends at 107.
 LONGEST_RAY_FOLDER = 40
-OBJECT_STORE_BYTES = 1 << 30
+# Of the machine's memory, for the object store: what is not used of it costs nothing.
+STORE_SHARE = 0.3
+# The store lies here, and must leave a part of it; a container's is often far too small, and Ray goes to the disk then.
+SHARED, SHARED_SHARE, LEAST_STORE = Path("/dev/shm"), 0.9, 1 << 30  # noqa: S108
 PACE_S = 0.05
 # Of a task whose worker process died, and of an actor: Ray Data's own default is for ever. Twice is enough for a
 # process that somebody killed; what crashes three times will crash again.
@@ -46,7 +51,9 @@ def connected(training_workers: int = 0) -> Iterator[None]:
             yield
         return
     if ray_address():
-        ray.init(address="auto", runtime_env={"working_dir": str(ROOT), "excludes": _NOT_CODE}, log_to_driver=False)
+        # Its processes began without our environment.
+        workers = {"working_dir": str(ROOT), "excludes": _NOT_CODE, "env_vars": ALLOCATOR}
+        ray.init(address="auto", runtime_env=workers, log_to_driver=False)
     else:
         _start(training_workers)
     quiet()
@@ -80,7 +87,7 @@ def _start(training_workers: int) -> None:
     try:
         ray.init(
             num_cpus=(os.cpu_count() or 1) + training_workers,
-            object_store_memory=OBJECT_STORE_BYTES,
+            object_store_memory=_store_bytes(),
             include_dashboard=True,  # Ray Train asks it for the state of its placement groups
             dashboard_host="127.0.0.1",
             logging_level="WARNING",
@@ -95,11 +102,22 @@ def _start(training_workers: int) -> None:
             os.environ["HOME"] = home
 
 
+def _store_bytes() -> int:
+    """What our own Ray's object store may hold: a share of the machine's memory."""
+    shared = shutil.disk_usage(SHARED).free if SHARED.is_dir() else 0
+    return int(min(STORE_SHARE * machine_bytes(), max(SHARED_SHARE * shared, LEAST_STORE)))
+
+
 def _local_home() -> Path:
     home = STATE / "ray_home"
     home.mkdir(parents=True, exist_ok=True)
     (home / "ray_bootstrap_config.yaml").write_text("provider: {type: local}\n", encoding="utf-8")
     return home
+
+
+def object_store_bytes() -> float:
+    """Of the node that has the least."""
+    return min(node["Resources"].get("object_store_memory", 0) for node in ray.nodes() if node["Alive"])
 
 
 def _ray_folder() -> Path:

@@ -14,6 +14,13 @@ import sys
 from pathlib import Path
 
 ROOT_VARIABLE = "HEATMARK_ROOT"
+# glibc gives large blocks back at once, and faults their pages in again at every step; never here. In any thread but the first,
+# such as that in which Ray Train trains, it finds room for a large block by such a fault alone, unless all share one arena.
+ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+}
 
 
 def find_checkout() -> Path | None:
@@ -56,6 +63,18 @@ def require_checkout() -> Path:
 def from_root(path: str | None) -> str | None:
     """A path that somebody typed, for a command that works in ROOT; as it was, where they typed it there."""
     return path if path is None or Path.cwd() == ROOT else str(Path(path).resolve())
+
+
+def begin() -> None:
+    """For a command that Python is about to look for, as `python -m` names it: sets the defaults, before its imports.
+
+    The C library has read its settings when the process began. Where they were not there yet, the process begins again
+    with them, under its number, before it has imported anything that takes time.
+    """
+    missing = ALLOCATOR.keys() - os.environ.keys()
+    set_defaults()
+    if missing:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def set_defaults(only: str = "") -> None:
@@ -152,7 +171,5 @@ def _defaults() -> dict[str, str]:
         # One thread per process: two threads beside a busy neighbour are 3 to 60 times slower.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        # glibc gives large blocks back at once and faults their pages in again at every step: 5% of a training here.
-        "MALLOC_MMAP_THRESHOLD_": "4294967296",
-        "MALLOC_TRIM_THRESHOLD_": "4294967296",
+        **ALLOCATOR,
     }

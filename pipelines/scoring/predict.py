@@ -23,7 +23,11 @@ from pipelines.runtime.progress import Progress
 from pipelines.runtime.tables import FACE_COLUMNS, face_fields, from_column, to_column
 
 BATCH = 64
-CPUS_PER_ACTOR = 1
+# CPUs of a task that cuts, and of an actor that predicts. Actors take all the CPUs where they predict on them, and must leave
+# a part of each to the tasks that they wait for; on a GPU they need none.
+SHARES, SHARES_WITH_GPUS = (0.25, 0.75), (1, 0)
+# What a prediction keeps of a shard's columns.
+KEPT = (*FACE_COLUMNS, "annotated_box")
 
 
 def prediction_schema(num_landmarks: int) -> pa.Schema:
@@ -41,6 +45,32 @@ def prediction_schema(num_landmarks: int) -> pa.Schema:
     )
 
 
+def cut_views(crops: pa.Table, crop: int, expand: float) -> pa.Table:
+    """Decodes stored crops and cuts a model's own out of them.
+
+    Args:
+        crops: Rows of a shard.
+        crop: Side of the model's crop, px.
+        expand: In longer sides of the box.
+
+    Returns:
+        The columns that a prediction keeps, `view`, the bytes of (crop, crop, 3) uint8 RGB, and `to_image`, the affine (2, 3),
+        crop px -> image px.
+    """
+    boxes, stored = from_column(crops, "box", 4).astype(np.float64), from_column(crops, "affine", 2, 3)
+    wanted = np.stack([crop_affine(Box(*box), crop, expand) for box in boxes])
+    # The stored crop is larger than the model's: from its px to the image, and on to the model's crop.
+    affines = compose(wanted, invert(stored))
+    pixels = (decode_own(data.as_buffer()) for data in crops.column("pixels"))
+    views = np.stack([cut(px, affine, crop) for px, affine in zip(pixels, affines, strict=True)])
+    columns = {name: crops.column(name) for name in KEPT}
+    columns["view"] = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(views[0].nbytes), len(views), [None, pa.py_buffer(views)]
+    )
+    columns["to_image"] = to_column(invert(wanted), pa.list_(pa.float64(), 6))
+    return pa.table(columns)
+
+
 class Predictor:
     """A model in an actor.
 
@@ -54,47 +84,56 @@ class Predictor:
         torch.set_num_threads(1)
         self.model = LandmarkModel.load(folder).to("cuda" if torch.cuda.is_available() else "cpu")
 
-    def __call__(self, crops: pa.Table) -> pa.Table:
-        """Rows of a shard -> rows of `prediction_schema`."""
+    def __call__(self, views: pa.Table) -> pa.Table:
+        """What `cut_views` gives for this model -> rows of `prediction_schema`."""
         config = self.model.config
-        num_landmarks = config.scheme.num_landmarks
-        boxes = from_column(crops, "box", 4).astype(np.float64)
-        stored = from_column(crops, "affine", 2, 3)
-        wanted = np.stack([crop_affine(Box(*box), config.codec.crop, config.expand) for box in boxes])
-        # The stored crop is larger than the model's: from its px to the image, and on to the model's crop.
-        views = compose(wanted, invert(stored))
-        pixels = [decode_own(data.as_buffer()) for data in crops.column("pixels")]
-        views_px = np.stack([cut(px, view, config.codec.crop) for px, view in zip(pixels, views, strict=True)])
-        landmarks, confidence = self.model.predict_crops(views_px)
-        schema = prediction_schema(num_landmarks)
-        kept = (*FACE_COLUMNS, "annotated_box")
-        columns = {name: crops.column(name) for name in kept}
-        columns["predicted"] = to_column(apply(invert(wanted), landmarks), schema.field("predicted").type)
+        side = config.codec.crop
+        flat = views.column("view").combine_chunks()
+        pixels = np.frombuffer(flat.buffers()[1], np.uint8).reshape(-1, side, side, 3)
+        landmarks, confidence = self.model.predict_crops(pixels[flat.offset : flat.offset + len(flat)])
+        schema = prediction_schema(config.scheme.num_landmarks)
+        found = apply(from_column(views, "to_image", 2, 3), landmarks)
+        columns = {name: views.column(name) for name in KEPT}
+        columns["predicted"] = to_column(found, schema.field("predicted").type)
         columns["confidence"] = to_column(confidence, schema.field("confidence").type)
         return pa.table(columns, schema)
 
+    def predict(self, crops: pa.Table) -> pa.Table:
+        """Rows of a shard -> rows of `prediction_schema`, all in this process."""
+        config = self.model.config
+        return self(cut_views(crops, config.codec.crop, config.expand))
+
 
 def predict(model: Path, faces: pa.Table, stage: str) -> pa.Table:
-    """Rows of shards -> rows of `prediction_schema`, in the same order; says its progress as `stage`."""
+    """Rows of shards -> rows of `prediction_schema`, in the same order; says its progress as `stage`.
+
+    Tasks decode and cut beside the actors, which have the model, so that a GPU does not wait for JPEG.
+    """
+    config = LandmarkModel.load(model).config
+    how = {"crop": config.codec.crop, "expand": config.expand}
     blocks = [faces.slice(first, BATCH) for first in range(0, len(faces), BATCH)]
     progress = Progress(stage, len(faces), "faces")
     done = []
     with cluster.connected():
         gpus, cpus = (int(ray.cluster_resources().get(kind, 0)) for kind in ("GPU", "CPU"))
+        cutting, predicting = SHARES_WITH_GPUS if gpus else SHARES
         actors = ray.data.ActorPoolStrategy(size=max(1, min(gpus or cpus, len(blocks))))
+        tries = {"max_restarts": cluster.MAX_RETRIES, "max_task_retries": cluster.MAX_RETRIES}
         with warnings.catch_warnings():
-            # Ray takes the two limits below as "ray_remote_args", of which it warns, and in no other way.
+            # Ray takes the two limits as "ray_remote_args", of which it warns, and in no other way.
             warnings.simplefilter("ignore", RayDeprecationWarning)
-            rows = ray.data.from_arrow(blocks).map_batches(
+            views = ray.data.from_arrow(blocks).map_batches(
+                cut_views, fn_kwargs=how, batch_size=BATCH, batch_format="pyarrow", num_cpus=cutting
+            )
+            rows = views.map_batches(
                 Predictor,
                 fn_constructor_args=(str(model.resolve()),),
                 batch_size=BATCH,  # Ray refuses whole blocks where a GPU is asked for
                 batch_format="pyarrow",
                 compute=actors,
-                num_cpus=CPUS_PER_ACTOR,
+                num_cpus=predicting,
                 num_gpus=1 if gpus else 0,
-                max_restarts=cluster.MAX_RETRIES,
-                max_task_retries=cluster.MAX_RETRIES,
+                **tries,
             )
         for block in rows.iter_batches(batch_size=None, batch_format="pyarrow"):
             progress.advance(len(block))

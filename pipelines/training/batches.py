@@ -7,9 +7,9 @@ batches it would have had, and Ray Data runs one execution from the first step t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,13 +19,12 @@ from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_vi
 from components.codecs import Codec
 from components.geometry import compose, invert, to_unit
 from components.schemes import Scheme
-from pipelines.runtime.tables import read_shards
+from pipelines.training.crops import Streamed
 from pipelines.training.decoded import pixels_of, stored_side
 from pipelines.training.mixture import Mixture
+from pipelines.training.order import epoch_order
 
 Batch = dict[str, np.ndarray]
-# Crops of a split are held in memory (in the object store, once per node): about 20 kB each at 128 px with its margin, 50 kB at 256.
-COLUMNS = ["pixels", "crop_landmarks"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ class BatchMaker:
         rank: Of this worker.
         world: Number of workers; the worker takes faces rank, rank + world, ... of each step.
         mixture: How several sources share the batches; None where all faces are of one.
+        shards: Rows of each shard of each source, on which the order depends; () where a source is one shard.
     """
 
     codec: Codec
@@ -53,19 +53,20 @@ class BatchMaker:
     rank: int = 0
     world: int = 1
     mixture: Mixture | None = None
+    shards: tuple[tuple[int, ...], ...] = ()
 
     def faces(self, step: int, num_faces: int) -> np.ndarray:
         """Rows (batch_size,) of a step: epochs are permutations of a source, one after the other without a gap."""
         mixture, first = self.mixture or Mixture((num_faces,), (1.0,)), step * self.batch_size
-        assert sum(mixture.sizes) == num_faces
+        shards = self.shards or tuple((size,) for size in mixture.sizes)
+        assert sum(mixture.sizes) == num_faces == sum(map(sum, shards))
 
         def order(source: int, epoch: int) -> np.ndarray:
-            parts = [self.seed, 0, epoch, *([source] if source else [])]
-            return np.random.default_rng(parts).permutation(mixture.sizes[source])
+            return epoch_order(self.seed, epoch, shards[source], source)
 
         return mixture.rows(first, first + self.batch_size, order)
 
-    def make(self, step: int, crops: pa.Table) -> Batch:
+    def make(self, step: int, crops: pa.Table | Streamed) -> Batch:
         """This worker's share of a step.
 
         Returns:
@@ -86,13 +87,13 @@ class BatchMaker:
         back = to_unit(compose(views.affine, invert(plain)), self.codec.crop, self.codec.crop)
         return {"flipped": views.flipped, "back": back.astype(np.float32)}
 
-    def plain(self, crops: pa.Table, rows: np.ndarray | None = None) -> Batch:
+    def plain(self, crops: pa.Table | Streamed, rows: np.ndarray | None = None) -> Batch:
         """Some faces of a table, or all, as they are, not augmented, in order."""
         rows = np.arange(len(crops)) if rows is None else rows
         views = draw_views(NO_AUGMENT, np.random.default_rng(0), len(rows), stored_side(crops), self.codec.crop)
         return self._render(crops, rows, views)
 
-    def _render(self, crops: pa.Table, rows: np.ndarray, views: Views) -> Batch:
+    def _render(self, crops: pa.Table | Streamed, rows: np.ndarray, views: Views) -> Batch:
         side, num_views = self.codec.crop, len(views.flipped) // len(rows)
         pixels = np.empty((len(views.flipped), 3, side, side), np.uint8)
         # Single rows: Table.take copies all chunks first, for every step, and fails above 2 GiB of pixels.
@@ -108,40 +109,44 @@ class BatchMaker:
         return {"pixels": pixels, "landmarks": landmarks, **self.codec.encode(landmarks, labelled)}
 
 
-def load_crops(crops: Path, split: str, sources: Sequence[str]) -> pa.Table:
-    """The columns of a split that training needs, of some sources below a folder, one after the other.
-
-    Raises:
-        ValueError: One has no shard of it.
-    """
-    return pa.concat_tables([read_shards(crops / source, split, COLUMNS) for source in sources])
-
-
-def local_batches(maker: BatchMaker, crops: pa.Table, first: int, last: int) -> Iterator[Batch]:
+def local_batches(maker: BatchMaker, crops: pa.Table | Streamed, first: int, last: int) -> Iterator[Batch]:
     """The batches of steps first to last (exclusive), made in this process."""
     cv2.setNumThreads(1)
     return (maker.make(step, crops) for step in range(first, last))
 
 
-def ray_batches(maker: BatchMaker, crops, first: int, last: int) -> Iterator[Batch]:
-    """The same batches, made by Ray Data ahead of their use; `crops` is a reference to the table.
+def ray_batches(maker: BatchMaker, crops: Any, first: int, last: int) -> Iterator[Batch]:
+    """The same batches, made by Ray Data ahead of their use; `crops` is what `in_object_store` gave.
 
-    One execution for all steps. The rows of a batch leave the tasks in order and are cut again at the same places, so
-    both ways give equal arrays.
+    The rows of a batch leave the tasks in order and are cut again at the same places, so both ways give equal arrays. One
+    execution for so many steps that what its start takes does not count; all of them at once would be a plan of a million
+    tasks.
     """
-    import ray
+    for start in range(first, last, STEPS_PER_EXECUTION):
+        yield from _execution(maker, crops, start, min(start + STEPS_PER_EXECUTION, last))
+
+
+STEPS_PER_TASK = 8
+STEPS_PER_EXECUTION = 32_768
+
+
+def _execution(maker: BatchMaker, crops: Any, first: int, last: int) -> Iterator[Batch]:
     import ray.data
 
     def make(steps: dict[str, np.ndarray]) -> Iterator[Batch]:
         cv2.setNumThreads(1)
-        table = ray.get(crops)
+        table = looked_up(crops)
         for step in steps["id"]:
             yield maker.make(int(step) + first, table)
 
     rows = len(range(maker.rank, maker.batch_size, maker.world)) * maker.num_views
     steps = ray.data.range(last - first, override_num_blocks=max(1, (last - first) // STEPS_PER_TASK))
     batches = steps.map_batches(make, batch_size=None, zero_copy_batch=True)
-    return iter(batches.iter_batches(batch_size=rows, batch_format="numpy", prefetch_batches=2))
+    yield from batches.iter_batches(batch_size=rows, batch_format="numpy", prefetch_batches=2)
 
 
-STEPS_PER_TASK = 8
+def looked_up(crops: Any) -> pa.Table | Streamed:
+    """What `in_object_store` gave, to make batches from."""
+    import ray
+
+    return ray.get(crops) if isinstance(crops, ray.ObjectRef) else crops

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from components.images import decode_own, side_own
 from pipelines.runtime.memory import machine_bytes
+from pipelines.training.crops import Streamed
 
 # Of the machine's memory, for a training in this process; the rest is the training's own.
 SHARE_OF_MEMORY = 1 / 4
@@ -33,15 +34,16 @@ def room_here() -> float:
 
 def room_on_ray() -> float:
     """Bytes that may be kept on every node of the Ray that is connected."""
-    import ray
+    from pipelines.runtime import cluster
 
-    return SHARE_OF_STORE * min(
-        node["Resources"].get("object_store_memory", 0) for node in ray.nodes() if node["Alive"]
-    )
+    return SHARE_OF_STORE * cluster.object_store_bytes()
 
 
-def keep_decoded(crops: pa.Table, room: float) -> pa.Table:
+def keep_decoded(crops: pa.Table | Streamed, room: float) -> pa.Table | Streamed:
     """The same faces with their pixels decoded, if that takes no more than `room` bytes; says which of the two."""
+    if isinstance(crops, Streamed):
+        print(f"train: {len(crops)} faces are streamed from their shards, and decoded at each use", flush=True)
+        return crops
     takes = decoded_bytes(crops)
     sizes = f"{takes / GB:.3g} GB of pixels, room for {room / GB:.3g} GB"
     if takes > room:
@@ -83,7 +85,7 @@ def pixels_of(stored: pa.Scalar) -> np.ndarray:
     return stored.values.to_numpy().reshape(side, side, CHANNELS)
 
 
-def stored_side(crops: pa.Table) -> int:
+def stored_side(crops: pa.Table | Streamed) -> int:
     """Side of the stored crops, px, from the first one."""
     first = crops.column("pixels")[0]
     return _kept_side(first.type) if pa.types.is_fixed_size_list(first.type) else side_own(first.as_buffer())

@@ -1,6 +1,7 @@
 """The training loop: one process's share of it, with or without Ray around it.
 
-Invariant: the state that is saved, and the step's number, decide everything that follows.
+Invariant: the state that is saved, and the step's number, decide everything that follows. Within a step nothing waits for
+the device; what has to be known of it is asked for with the evaluations.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel
 
-from components.metrics import PROTOCOLS, nme
 from components.model import LandmarkModel
 from components.model_file import Weights
 from pipelines.params import Params
+from pipelines.training.average import Average
 from pipelines.training.batches import Batch
-
-State = dict[str, Any]
+from pipelines.training.checkpoints import State
+from pipelines.training.feed import feed
+from pipelines.training.optimizer import adamw
+from pipelines.training.validation import measure, reduce_sum
 
 
 class Worker(Protocol):
@@ -36,14 +37,14 @@ class Worker(Protocol):
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         """This worker's share of the steps first to last (exclusive)."""
 
-    def validation(self) -> Iterator[Batch]:
-        """This worker's share of the validation faces, each time from the first."""
+    def validation(self) -> Iterator[Batch] | None:
+        """This worker's share of the validation faces, each time from the first; None where nothing is measured."""
 
     def load(self) -> State | None:
         """The last saved state, or None."""
 
-    def report(self, metrics: dict[str, float], state: State) -> None:
-        """Takes the metrics, and keeps the state."""
+    def report(self, metrics: dict[str, float], state: State, best: Weights | None) -> None:
+        """Takes the metrics, and keeps a copy of the state and of the best weights, if these are new."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,16 @@ class Plan:
         total = max(1, int(params.train.epochs * num_faces / looked_at))
         count = min(params.train.evaluations, total)
         return cls(total, frozenset(total * i // count for i in range(1, count + 1)))
+
+    @property
+    def end(self) -> int:
+        """Where the training ends."""
+        return max(self.evaluations)
+
+    def stopped(self, share: float) -> Plan:
+        """The same rates at the same steps, but the training ends with the evaluation that is nearest to a share of all steps."""
+        end = min(self.evaluations, key=lambda step: (abs(step - share * self.total), step))
+        return Plan(self.total, frozenset(step for step in self.evaluations if step <= end))
 
     def rate(self, step: int, params: Params) -> float:
         """Factor on the learning rate: by steps where the params name epochs, else half a cosine; after the warm-up."""
@@ -82,20 +93,21 @@ def fit(params: Params, plan: Plan, worker: Worker, weights: Weights | None = No
         weights: To start from where there is no saved state; None: new ones.
 
     Raises:
-        ValueError: The loss is not finite any more.
+        ValueError: The loss, or a weight, is not finite any more.
     """
     torch.set_num_threads(1)
     torch.manual_seed(params.train.seed)
+    torch.backends.cudnn.benchmark = worker.device.type == "cuda"
     config = params.model()
     layout = torch.channels_last if params.train.channels_last else torch.contiguous_format
     model = LandmarkModel(config).to(worker.device, memory_format=layout)
     if weights is not None:
         model.load_weights(weights)  # before the average, which begins as a copy; a saved state replaces both
-    average = AveragedModel(model, multi_avg_fn=moving_average(params.train.ema_decay), use_buffers=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=params.train.lr, weight_decay=params.train.weight_decay)
+    average = Average(model, params.train.ema_decay)
+    optimizer = adamw(model, params)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: plan.rate(step, params))
     history: list[dict[str, float]] = []
-    best: dict[str, Any] = {"val_nme": math.inf}
+    best: dict[str, Any] = {"val_nme": math.inf, "step": 0}
     step, state = 0, worker.load() or {}
     if state:
         model.load_state_dict(state["model"])
@@ -106,26 +118,31 @@ def fit(params: Params, plan: Plan, worker: Worker, weights: Weights | None = No
     resumed = step
     objective, flip = params.loss, torch.tensor(config.scheme.flip, device=worker.device)
     network = distribute(model, worker)
-    forward = torch.compile(network) if params.train.compile else network
-    batches = worker.batches(step, plan.total)
-    losses = torch.zeros(2, device=worker.device)
-    since, done = time.monotonic(), step
+    forward, measured = network, average.model
+    if params.train.compile:
+        forward, measured = torch.compile(network), torch.compile(average.model)
+    batches = feed(worker.batches(step, plan.end), worker.device, layout)
+    losses = torch.zeros(2, dtype=torch.float64, device=worker.device)
+    began = since = time.monotonic()
+    done = step
 
     while True:
         if step in plan.evaluations and step > resumed:
+            loss = checked_loss(losses, model, (done, step), params)
             seconds = time.monotonic() - since
-            val_nme = measure(average.module, params, worker)
-            loss = (losses[0] / losses[1]).item()
+            # Of a training that is not measured, the last weights are the best.
+            val_nme = None if worker.validation() is None else measure(average.model, params, worker, measured)
+            improved = val_nme is None or val_nme < best["val_nme"]
+            if improved:
+                best = {"val_nme": val_nme, "step": step}
             metrics = {
                 "step": step,
                 "epoch": round(step / plan.total * params.train.epochs, 3),
                 "loss": loss,
-                "val_nme": val_nme,
+                **({} if val_nme is None else {"val_nme": val_nme}),
                 "lr": schedule.get_last_lr()[0],
             }
             history.append(metrics)
-            if val_nme < best["val_nme"]:
-                best = {"val_nme": val_nme, "step": step, "weights": copy_of(average.module)}
             state = {
                 "model": model.state_dict(),
                 "average": average.state_dict(),
@@ -135,97 +152,82 @@ def fit(params: Params, plan: Plan, worker: Worker, weights: Weights | None = No
                 "best": best,
                 "step": step,
             }
-            faces_per_s = (step - done) * params.train.batch_size / seconds
-            worker.report({**metrics, "faces_per_s": faces_per_s, "from_step": resumed}, state)
+            pace = {
+                "faces_per_s": (step - done) * params.train.batch_size / seconds,
+                "faces_per_s_overall": (step - resumed) * params.train.batch_size / (time.monotonic() - began),
+            }
+            worker.report(
+                {**metrics, **pace, "from_step": resumed}, state, average.model.weights() if improved else None
+            )
             losses.zero_()
             since, done = time.monotonic(), step
-        if step == plan.total:
+        if step == plan.end:
             break
 
         network.train()
-        batch = to_device(next(batches), worker.device, layout)
+        batch = next(batches)
+        common = start_sum(batch["weight"].sum(), worker)
         with torch.autocast(worker.device.type, torch.bfloat16, enabled=params.train.precision == "bfloat16"):
             outputs = forward(batch["pixels"])
         maps = config.codec.render(batch)
         total, weight = objective.sums(outputs, maps, batch, config.codec.sigma, flip, model.head, step / plan.total)
-        sums = reduce_sum(torch.stack([total.detach(), weight]))
-        if not torch.isfinite(sums).all():
-            raise ValueError(f"the loss is not finite at step {step}: lower train.lr ({params.train.lr})")
+        losses += torch.stack([total.detach(), weight])
         optimizer.zero_grad(set_to_none=True)
         # DDP takes the mean of the workers' gradients; times their number and over the common weight, it is the
         # gradient of the whole batch, however it was shared out.
-        (total * worker.world / sums[1].clamp_min(1)).backward()
+        (total * worker.world / common().clamp_min(1)).backward()
         nn.utils.clip_grad_norm_(model.parameters(), params.train.clip_norm)
         optimizer.step()
         schedule.step()
-        average.update_parameters(model)
-        losses += sums
+        average.update()
         step += 1
     return state
-
-
-def moving_average(decay: float) -> Callable[[list[torch.Tensor], list[torch.Tensor], torch.Tensor], None]:
-    """Exponential moving average whose decay rises as (1 + n) / (10 + n), so that the first weights are soon forgotten."""
-
-    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], num: torch.Tensor) -> None:
-        if not torch.is_floating_point(averaged[0]):  # batch norm's count of batches
-            torch._foreach_copy_(averaged, current)
-            return
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + num.item()) / (10 + num.item())))
-
-    return update
 
 
 def distribute(model: LandmarkModel, worker: Worker) -> nn.Module:
     """The model itself, or DDP around it where there are several workers."""
     if worker.world == 1:
         return model
-    return DistributedDataParallel(model, device_ids=[worker.device] if worker.device.type == "cuda" else None)
+    # Batch statistics are each worker's own while it trains, and rank 0's when they are measured or saved.
+    return DistributedDataParallel(
+        model,
+        device_ids=[worker.device] if worker.device.type == "cuda" else None,
+        broadcast_buffers=False,
+        gradient_as_bucket_view=True,
+    )
 
 
-def reduce_sum(values: torch.Tensor) -> torch.Tensor:
-    """The sum over all workers, in place."""
-    if distributed.is_initialized() and distributed.get_world_size() > 1:
-        distributed.all_reduce(values)
-    return values
+def start_sum(value: torch.Tensor, worker: Worker) -> Callable[[], torch.Tensor]:
+    """Begins to sum over all workers, in place; what is returned waits for the sum, and gives it."""
+    if worker.world == 1:
+        return lambda: value
+    work = distributed.all_reduce(value, async_op=True)
+
+    def summed() -> torch.Tensor:
+        work.wait()
+        return value
+
+    return summed
 
 
-@torch.no_grad()
-def measure(model: LandmarkModel, params: Params, worker: Worker) -> float:
-    """NME of the validation faces under the params' protocol, of those that it can measure, over all workers; a fraction.
+def checked_loss(sums: torch.Tensor, model: LandmarkModel, steps: tuple[int, int], params: Params) -> float:
+    """The mean loss of the steps since the last evaluation, over all workers; the first look at it, and at the weights.
 
-    Batch statistics differ between workers, so all measure with rank 0's.
+    Args:
+        sums: (2,), this worker's sums of losses and of weights; summed over all workers, in place.
+        model: After these steps.
+        steps: That of the last evaluation, or of the start, and the present one.
+        params: Of the training.
 
     Raises:
-        ValueError: The protocol can measure none.
+        ValueError: The loss or a weight is not finite. Nothing of such a state may be saved: nothing good comes after it.
     """
-    model.eval()
-    if worker.world > 1:
-        for buffer in model.buffers():
-            distributed.broadcast(buffer, src=0)
-    total = torch.zeros(3, dtype=torch.float64, device=worker.device)
-    protocol, scheme = PROTOCOLS[params.evaluate.protocol], model.config.scheme
-    for faces in worker.validation():
-        pixels, truth = torch.from_numpy(faces["pixels"]).to(worker.device), faces["landmarks"]
-        predicted = model.decode(model(pixels)).landmarks.cpu().numpy()
-        measured = protocol.measurable(truth, scheme)
-        errors = nme(predicted[measured], truth[measured], protocol.normalise(truth[measured], scheme))
-        total += torch.tensor([errors.sum(), len(errors), len(truth)], device=worker.device)
-    total = reduce_sum(total)
-    if not total[1]:
-        raise protocol.none_measurable(int(total[2]), "validation")
-    return (total[0] / total[1]).item()
-
-
-def to_device(batch: Batch, device: torch.device, layout: torch.memory_format) -> dict[str, torch.Tensor]:
-    """Arrays -> tensors; pixels in the network's memory layout."""
-    tensors = {
-        name: torch.from_numpy(np.ascontiguousarray(value)).to(device, non_blocking=True)
-        for name, value in batch.items()
-    }
-    return {**tensors, "pixels": tensors["pixels"].contiguous(memory_format=layout)}
-
-
-def copy_of(model: LandmarkModel) -> dict[str, torch.Tensor]:
-    """The weights as they are now, on the CPU."""
-    return {name: value.detach().cpu().clone() for name, value in model.weights().items()}
+    values = [value for value in model.state_dict().values() if value.is_floating_point()]
+    largest = torch.stack(torch._foreach_norm(values, math.inf))
+    total, weight, broken = reduce_sum(torch.stack([*sums, (~largest.isfinite()).sum()])).tolist()
+    wrong = "the loss is" if not math.isfinite(total) else "weights are" if broken else ""
+    if wrong:
+        raise ValueError(
+            f"{wrong} not finite between steps {steps[0]} and {steps[1]}: lower train.lr ({params.train.lr})"
+        )
+    return total / weight

@@ -92,4 +92,4 @@ class Run:
 
 def predict_each(predictor: Predictor, faces: pa.Table) -> pa.Table:
     """Rows of `prediction_schema`, in this process, some faces at a time."""
-    return pa.concat_tables([predictor(faces.slice(first, BATCH)) for first in range(0, len(faces), BATCH)])
+    return pa.concat_tables([predictor.predict(faces.slice(first, BATCH)) for first in range(0, len(faces), BATCH)])

@@ -16,7 +16,8 @@ from components.geometry import to_cells
 from components.images import encode_jpeg
 from components.model import MEAN, STD
 from pipelines.params import Params
-from pipelines.training.batches import Batch, BatchMaker, load_crops, local_batches
+from pipelines.training.batches import Batch, BatchMaker, local_batches
+from pipelines.training.crops import Shards
 from pipelines.training.decoded import with_pixels
 from pipelines.training.workers import batch_maker
 from studies.data_path.plain import PlainFaces
@@ -56,7 +57,7 @@ class Loaders:
         plain, from_files = (
             DataLoader(faces, batch, shuffle=True, drop_last=True) for faces in (files.in_memory(), files)
         )
-        kept = with_pixels(load_crops(folder, "train", [SHARDS]))
+        kept = with_pixels(Shards.of(folder / SHARDS, "train").held())
         return cls(folder, params, plain, from_files, kept, len(crops) // batch)
 
     @property
@@ -68,7 +69,7 @@ class Loaders:
         return batch_maker(self.params, 0, 1)
 
     def crops(self) -> pa.Table:
-        return load_crops(self.folder, "train", [SHARDS])
+        return Shards.of(self.folder / SHARDS, "train").held()
 
     def batches(self) -> Iterator[Batch]:
         return local_batches(self.maker, self.crops(), 0, self.num_steps)

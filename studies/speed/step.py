@@ -12,13 +12,14 @@ from unittest.mock import patch
 import numpy as np
 import pyarrow as pa
 import torch
-from torch.optim.swa_utils import AveragedModel
 
 from components.losses.objective import Objective
 from components.model import LandmarkModel
 from pipelines.params import Params
+from pipelines.training.average import Average
 from pipelines.training.batches import Batch
-from pipelines.training.loop import Plan, State, fit
+from pipelines.training.checkpoints import State
+from pipelines.training.loop import Plan, fit
 from pipelines.training.workers import batch_maker
 from studies.inputs.recipe import with_changes
 
@@ -28,7 +29,7 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("loss", Objective, "sums"),
     ("backward", torch.Tensor, "backward"),
     ("optimiser", torch.optim.AdamW, "step"),
-    ("EMA", AveragedModel, "update_parameters"),
+    ("EMA", Average, "update"),
 )
 
 

@@ -11,7 +11,8 @@ import pytest
 import ray
 
 from pipelines.params import load_params
-from pipelines.training.batches import BatchMaker, load_crops, local_batches, ray_batches
+from pipelines.training.batches import BatchMaker, local_batches, ray_batches
+from pipelines.training.crops import Shards
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 PREPROCESS = """
@@ -49,7 +50,7 @@ def test_shards_are_the_same_bytes_for_one_and_for_two_workers(project):
 def test_ray_makes_the_batches_that_one_process_makes(project, local_ray):
     params = load_params(project.root / "params.yaml")
     config = params.model()
-    crops = load_crops(project.root, "train", ["crops1"])
+    crops = Shards.of(project.root / "crops1", "train").held()
     maker = BatchMaker(config.codec, params.augment, config.scheme, seed=3, batch_size=8, rank=1, world=2)
     expected = list(local_batches(maker, crops, 5, 40))
     batches = list(ray_batches(maker, ray.put(crops), 5, 40))

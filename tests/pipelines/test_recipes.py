@@ -20,7 +20,8 @@ from pipelines.runtime.environment import ROOT
 from pipelines.runtime.tables import to_column
 from pipelines.training.batches import local_batches
 from pipelines.training.loop import Plan, fit
-from pipelines.training.workers import batch_maker, validation_batches
+from pipelines.training.validation import validation_batches
+from pipelines.training.workers import batch_maker
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 # What the papers' experiments are: three sizes on three datasets, and one size on five.
@@ -63,7 +64,7 @@ class Once:
     def load(self):
         return None
 
-    def report(self, metrics, state):
+    def report(self, metrics, state, best):
         self.metrics = metrics
 
 

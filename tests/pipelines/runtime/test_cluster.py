@@ -18,7 +18,10 @@ import yaml
 from components.model import LandmarkModel
 from pipelines.params import Params, load_params
 from pipelines.runtime.environment import ROOT
-from pipelines.training.workers import LocalWorker, check_resources, scaling
+from pipelines.training.crops import Shards
+from pipelines.training.loop import Plan
+from pipelines.training.ray_workers import check_resources, scaling
+from pipelines.training.workers import LocalWorker, Training
 
 TINY = Path(__file__).parents[2] / "tiny.yaml"
 TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
@@ -150,5 +153,6 @@ def test_a_cluster_that_is_too_small_is_refused_at_once(params: Params, train: d
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_said(params: Params, tmp_path: Path) -> None:
     wanted = params.model_copy(update={"train": params.train.model_copy(update={"use_gpu": True})})
+    nothing = Shards((), (), 0)
     with pytest.raises(ValueError, match=r"torch finds no GPU here: set train.use_gpu: false"):
-        LocalWorker(wanted, tmp_path, tmp_path, print)
+        LocalWorker(Training("key", wanted, Plan(1, frozenset({1})), nothing, nothing), tmp_path, print)

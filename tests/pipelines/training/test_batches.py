@@ -17,7 +17,8 @@ from components.codecs import CODECS
 from components.images import decode_own, encode_jpeg
 from components.schemes import Scheme
 from pipelines.runtime.tables import to_column
-from pipelines.training.batches import BatchMaker, load_crops, local_batches
+from pipelines.training.batches import BatchMaker, local_batches
+from pipelines.training.crops import Shards
 from pipelines.training.mixture import Mixture
 
 STRONG = Augment(flip=0.5, rotate=1, rotate_deg=30, scale=0.2, move=1, shift=0.1, colour=0.4, blur=0.5, occlude=0.5)
@@ -163,7 +164,7 @@ def test_shards_are_read_in_their_order_without_what_training_does_not_need(tmp_
         shard = crops.slice(first, last - first).append_column("face", pa.array(["x"] * (last - first)))
         pq.write_table(shard, folder / f"train-{i:05d}-of-00003.parquet")
     pq.write_table(crops.slice(0, 1), folder / "val-00000-of-00001.parquet")
-    loaded = load_crops(tmp_path, "train", ["a"])
+    loaded = Shards.of(folder, "train").held()
     assert ["pixels", "crop_landmarks"] == loaded.column_names
     assert crops.column("pixels").to_pylist() == loaded.column("pixels").to_pylist()
     assert equal(maker().make(1, crops), maker().make(1, loaded))
@@ -201,4 +202,4 @@ def test_a_step_looks_at_its_own_rows_and_at_no_others(crops: pa.Table) -> None:
 
 def test_a_split_without_shards_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no val shards$"):
-        load_crops(tmp_path, "val", ["a"])
+        Shards.of(tmp_path, "val")

@@ -15,6 +15,7 @@ from components.schemes import Scheme
 from pipelines.runtime.tables import to_column
 from pipelines.training import decoded
 from pipelines.training.batches import Batch, BatchMaker, local_batches, ray_batches
+from pipelines.training.crops import Shards, Streamed
 from pipelines.training.decoded import decoded_bytes, keep_decoded, pixels_of, room_on_ray, stored_side, with_pixels
 
 STRONG = Augment(flip=0.5, rotate=1, rotate_deg=30, scale=0.2, move=1, shift=0.1, colour=0.4, blur=0.5, occlude=0.5)
@@ -105,3 +106,10 @@ def test_the_room_on_ray_is_half_of_its_object_store(local_ray: None) -> None:
     import ray
 
     assert ray.cluster_resources()["object_store_memory"] / 2 == room_on_ray()
+
+
+def test_rows_that_are_streamed_stay_so_and_none_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    streamed = Streamed(Shards((), (3, 4), 100))
+    assert keep_decoded(streamed, 1e9) is streamed
+    said = "train: 7 faces are streamed from their shards, and decoded at each use\n"
+    assert said == capsys.readouterr().out

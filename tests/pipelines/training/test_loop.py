@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ from components.synthetic import draw_face
 from pipelines.params import Params
 from pipelines.runtime.tables import to_column
 from pipelines.training.batches import BatchMaker, local_batches
+from pipelines.training.checkpoints import copied
 from pipelines.training.loop import Plan, fit
-from pipelines.training.workers import batch_maker, validation_batches
+from pipelines.training.validation import Validation
+from pipelines.training.workers import batch_maker
 
 TINY = Path(__file__).parents[2] / "tiny.yaml"
 SUBPIXEL = {"name": "subpixel", "stride": 4, "sigma": 1.0}
@@ -61,20 +64,22 @@ class Here:
         self, params: Params, crops: pa.Table, stop_after: int | None = None, state: dict | None = None
     ) -> None:
         self.params, self.crops, self.stop_after, self.state = params, crops, stop_after, state
+        self.faces = Validation(params, crops, 0, 1)
         self.reported: list[dict] = []
+        self.best: dict = {}
 
     def batches(self, first, last):
         return local_batches(batch_maker(self.params, 0, 1), self.crops, first, last)
 
     def validation(self):
-        return validation_batches(self.params, self.crops, 0, 1)
+        return iter(self.faces)
 
     def load(self):
         return self.state
 
-    def report(self, metrics, state):
+    def report(self, metrics, state, best):
         self.reported.append(metrics)
-        self.state = dict(state)
+        self.state, self.best = copied(state), copied(best) or self.best
         if len(self.reported) == self.stop_after:
             raise KeyboardInterrupt
 
@@ -165,7 +170,8 @@ def test_the_ways_back_lead_to_the_landmarks_of_the_plain_crop(crops):
 def test_an_interrupted_training_ends_with_the_same_weights(crops, tmp_path):
     chosen = params()
     plan = Plan.of(chosen, len(crops))
-    whole = fit(chosen, plan, Here(chosen, crops))
+    undisturbed = Here(chosen, crops)
+    whole = fit(chosen, plan, undisturbed)
     first = Here(chosen, crops, stop_after=2)
     with pytest.raises(KeyboardInterrupt):
         fit(chosen, plan, first)
@@ -175,8 +181,13 @@ def test_an_interrupted_training_ends_with_the_same_weights(crops, tmp_path):
     resumed = fit(chosen, plan, second)
     assert [metrics["from_step"] for metrics in second.reported] == [20, 20]
     assert whole["history"] == resumed["history"]
-    for name, value in whole["best"]["weights"].items():
-        assert torch.equal(value, resumed["best"]["weights"][name]), name
+    assert whole["best"] == resumed["best"]
+    best = {**first.best, **second.best}
+    assert undisturbed.best.keys() == best.keys()
+    for name, value in undisturbed.best.items():
+        assert torch.equal(value, best[name]), name
+    for name, value in undisturbed.state["model"].items():
+        assert torch.equal(value, second.state["model"][name]), name
 
 
 @pytest.fixture(scope="module")
@@ -189,11 +200,15 @@ def parent() -> dict[str, torch.Tensor]:
 def test_a_training_starts_from_the_weights_that_it_is_given(crops, parent):
     # Steps of so small a rate move nothing but what is 0; batch norm's statistics are no parameters, and follow the faces.
     chosen = params(epochs=2, evaluations=1, lr=1e-30, weight_decay=0.0)
-    trained = fit(chosen, Plan.of(chosen, len(crops)), Here(chosen, crops), parent)["best"]["weights"]
+    here, plan = Here(chosen, crops), Plan.of(chosen, len(crops))
+    fit(chosen, plan, here, parent)
+    trained = here.best
     names = [name for name, _ in LandmarkModel(chosen.model()).network.named_parameters()]
     for name in names:
         torch.testing.assert_close(parent[name], trained[name], rtol=0, atol=1e-25)
-    anew = fit(chosen, Plan.of(chosen, len(crops)), Here(chosen, crops))["best"]["weights"]
+    here = Here(chosen, crops)
+    fit(chosen, plan, here)
+    anew = here.best
     assert not any(torch.equal(anew[name], trained[name]) for name in names if anew[name].ndim == 4)
 
 
@@ -221,10 +236,94 @@ def test_bfloat16_and_channels_last_learn_the_same_thing(crops):
     assert last[0] == pytest.approx(last[1], rel=0.05)  # bfloat16 has 8 bits: 0.4% a number, more after 40 steps
 
 
-def test_a_loss_that_is_not_finite_ends_with_the_way_out(crops):
+def test_a_loss_that_is_not_finite_ends_with_the_way_out_and_is_never_saved(crops):
     chosen = params(lr=1e30, precision="float32", loss="mse")
-    with pytest.raises(ValueError, match=r"the loss is not finite at step \d+: lower train.lr"):
-        fit(chosen, Plan.of(chosen, len(crops)), Here(chosen, crops))
+    worker = Here(chosen, crops)
+    with pytest.raises(ValueError, match=r"the loss is not finite between steps 0 and 10: lower train.lr \(1e\+30\)"):
+        fit(chosen, Plan.of(chosen, len(crops)), worker)
+    assert worker.state is None
+
+
+class Poisoned(Here):
+    """Gives steps of which the last has a target that is no number."""
+
+    def batches(self, first, last):
+        for step, batch in zip(range(first, last), super().batches(first, last), strict=True):
+            yield {**batch, "cells": batch["cells"] * np.nan} if step == last - 1 else batch
+
+
+def test_one_bad_step_of_many_is_told_by_the_evaluations_around_it(crops):
+    chosen = params()
+    worker = Poisoned(chosen, crops)
+    with pytest.raises(ValueError, match=r"the loss is not finite between steps 30 and 40: lower train.lr"):
+        fit(chosen, Plan.of(chosen, len(crops)), worker)
+    assert worker.state["step"] == 30
+    assert all(value.isfinite().all() for value in worker.state["model"].values())
+
+
+def test_weights_that_a_finite_loss_has_broken_are_not_saved(crops, monkeypatch):
+    chosen = params()
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def broken(parameters, norm):
+        # As a gradient that overflows: after a loss that is a number, in the last step before an evaluation.
+        parameters = list(parameters)
+        steps.append(None)
+        if len(steps) == 20:
+            parameters[0].grad[:] = math.inf
+        return clip(parameters, norm)
+
+    steps: list[None] = []
+    monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", broken)
+    worker = Here(chosen, crops)
+    with pytest.raises(ValueError, match=r"weights are not finite between steps 10 and 20: lower train.lr"):
+        fit(chosen, Plan.of(chosen, len(crops)), worker)
+    assert worker.state["step"] == 10
+
+
+class Unmeasured(Here):
+    def validation(self):
+        return None
+
+
+def test_a_training_that_is_not_measured_keeps_its_last_weights(crops):
+    chosen = params(ema_decay=0.0)
+    worker = Unmeasured(chosen, crops)
+    state = fit(chosen, Plan.of(chosen, len(crops)), worker)
+    assert {"val_nme": None, "step": 40} == state["best"]
+    assert all("val_nme" not in metrics for metrics in worker.reported)
+    for name, value in LandmarkModel(chosen.model()).state_dict().items():
+        if name in worker.best:
+            assert torch.equal(state["model"][name], worker.best[name]), name
+            assert value.shape == worker.best[name].shape
+
+
+def test_no_step_waits_for_the_device(crops, monkeypatch):
+    # On a GPU these wait until everything that was asked for before is done. Between evaluations nothing calls them.
+    waits: list[str] = []
+    for name in ("item", "tolist", "__bool__", "__float__", "__int__", "cpu", "numpy"):
+        plain = getattr(torch.Tensor, name)
+        monkeypatch.setattr(
+            torch.Tensor, name, lambda self, *more, plain=plain, name=name: (waits.append(name), plain(self, *more))[1]
+        )
+    counts: list[int] = []
+
+    class Counting(Here):
+        def batches(self, first, last):
+            for batch in super().batches(first, last):
+                counts.append(len(waits))
+                yield batch
+
+    chosen = params(evaluations=1)
+    fit(chosen, Plan.of(chosen, len(crops)), Counting(chosen, crops))
+    # The first step makes the optimiser's state.
+    assert [0] * 38 == np.diff(counts)[1:].tolist()
+
+
+def test_the_pace_is_said_of_the_steps_and_of_everything(crops):
+    worker = Here(chosen := params(), crops)
+    fit(chosen, Plan.of(chosen, len(crops)), worker)
+    assert all(0 < metrics["faces_per_s_overall"] < metrics["faces_per_s"] for metrics in worker.reported[:1])
 
 
 def test_the_batch_makers_views_are_the_recipes(crops):

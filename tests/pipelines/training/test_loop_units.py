@@ -1,19 +1,16 @@
-"""The training loop's arithmetic: when things are due, how fast to learn, how weights are averaged."""
+"""The training loop's arithmetic: when things are due, how fast to learn, where to stop."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from pipelines.params import Params, load_params
 from pipelines.runtime.environment import ROOT
-from pipelines.training.loop import Plan, moving_average
+from pipelines.training.loop import Plan
 
 
 @pytest.fixture(scope="module")
@@ -96,26 +93,20 @@ def test_the_rate_stays_between_0_and_1_and_falls_once_it_has_risen(
     assert rates[0] > 0  # the first step learns something
 
 
-def test_the_average_forgets_the_first_weights_soon_and_ends_at_its_decay() -> None:
-    model = nn.Linear(1, 1, bias=False)
-    average = AveragedModel(model, multi_avg_fn=moving_average(0.9), use_buffers=True)
-    expected = None
-    for n in range(200):
-        model.weight.data.fill_(float(n * n))
-        average.update_parameters(model)
-        # The formula: a <- d a + (1 - d) w with d = min(0.9, (1 + n) / (10 + n)), and the first weights as they are.
-        decay = min(0.9, (1 + n) / (10 + n))
-        expected = n * n if expected is None else decay * expected + (1 - decay) * n * n
-        assert pytest.approx(expected, rel=1e-4) == average.module.weight.item()
+@given(total=st.integers(1, 2000), evaluations=st.integers(1, 50), share=st.floats(0, 1))
+def test_a_stopped_plan_has_the_same_rates_and_ends_where_the_other_was_best(
+    params: Params, total: int, evaluations: int, share: float
+) -> None:
+    plan = Plan.of(trained(params, epochs=1, batch_size=1, evaluations=evaluations), num_faces=total)
+    stopped = plan.stopped(share)
+    assert plan.total == stopped.total
+    assert stopped.end == max(stopped.evaluations)
+    assert stopped.evaluations == {step for step in plan.evaluations if step <= stopped.end}
+    assert all(abs(stopped.end - share * total) <= abs(step - share * total) for step in plan.evaluations)
 
 
-def test_batch_statistics_are_averaged_and_their_count_is_copied() -> None:
-    norm = nn.BatchNorm1d(2)
-    average = AveragedModel(norm, multi_avg_fn=moving_average(0.5), use_buffers=True)
-    average.update_parameters(norm)
-    norm.running_mean.fill_(4.0)
-    norm.num_batches_tracked.fill_(7)
-    average.update_parameters(norm)
-    # By hand, n = 1: d = 2 / 11, so 0 * 2 / 11 + 4 * 9 / 11.
-    torch.testing.assert_close(torch.full((2,), 36 / 11), average.module.running_mean)
-    assert 7 == average.module.num_batches_tracked.item()
+def test_a_plan_that_is_stopped_at_its_end_is_the_plan(params: Params) -> None:
+    plan = Plan.of(trained(params, epochs=10, batch_size=32, evaluations=4), num_faces=100)
+    assert plan == plan.stopped(1.0)
+    # By hand: of 31 steps with evaluations at 7, 15, 23, 31, half of them are 15.5.
+    assert Plan(31, frozenset({7, 15})) == plan.stopped(0.5)
