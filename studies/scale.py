@@ -4,9 +4,9 @@
 
 Simulated faces: crops of a few px, in shards as preprocess writes them, of which all are links to one file. So reading a shard
 costs what it does in earnest, but for the disk's own part, and a face as little as it can: what is left is what grows with the
-split, if anything does. Each row is measured in a process of its own. "held" has the split in memory, "streamed" reads its
-shards as they come; steps are timed from the first and again over an epoch's end, where the next order is drawn. Memory is
-the most that the process ever had, without what its imports take.
+split, if anything does. Each row is measured in a process of its own, of one thread, in seconds of CPU. "held" has the split in
+memory, "streamed" reads its shards as they come; steps are timed from the first and again over an epoch's end, where the next
+order is drawn. Memory is the most that the process ever had, without what its imports take.
 
 With --ray also what Ray Data takes to the first batch of so many epochs' plan, and through how much of its object store.
 """
@@ -61,7 +61,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Cost:
-    """What it took: seconds to count the rows and to the first batch, of a step in the median and at most; peak bytes."""
+    """What it took: CPU seconds to count the rows and to the first batch, of a step in the median and at most; peak bytes."""
 
     count_s: float
     first_s: float
@@ -98,21 +98,21 @@ def peak_bytes() -> int:
 
 def step_seconds(maker: BatchMaker, shards: Shards, way: str, sizes: Sizes) -> Iterator[float]:
     """Of each batch from the first, then of those around the end of the first epoch; the opening is the first one's."""
-    start = time.perf_counter()
+    start = time.process_time()
     crops = shards.opened(WAYS[way])
     end = shards.num_rows // maker.batch_size
     for first in (0, max(sizes.steps, end - sizes.steps // 2)):
         for _ in local_batches(maker, crops, first, first + sizes.steps):
-            now = time.perf_counter()
+            now = time.process_time()
             yield now - start
             start = now
 
 
 def cost(folder: Path, way: str, sizes: Sizes) -> Cost:
     """Measures one way, in this process."""
-    before, start = peak_bytes(), time.perf_counter()
+    before, start = peak_bytes(), time.process_time()
     shards = Shards.of(folder, "train")
-    count_s = time.perf_counter() - start
+    count_s = time.process_time() - start
     first_s, *others = step_seconds(sizes.maker(shards), shards, way, sizes)
     return Cost(count_s, first_s, statistics.median(others), max(others), peak_bytes() - before)
 

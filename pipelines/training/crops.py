@@ -75,8 +75,15 @@ class Shards:
 
     def opened(self, room: float | None = None) -> pa.Table | Streamed:
         """All rows in memory, where that is at most `room` bytes, by default a share of the machine's; else streamed."""
-        room = HELD_SHARE * machine_bytes() if room is None else room
-        return self.held() if self.num_bytes <= room else Streamed(self)
+        return self.held() if self.fits(HELD_SHARE * machine_bytes() if room is None else room) else Streamed(self)
+
+    def fits(self, room: float) -> bool:
+        """Whether all rows may be held in so many bytes; says so where they may not."""
+        fits = self.num_bytes <= room
+        if not fits:
+            sizes = f"{self.num_bytes / 1e9:.1f} GB, may take {room / 1e9:.1f} GB of memory"
+            print(f"train: {self.num_rows} faces, {sizes}: streamed from their {len(self.paths)} shards", flush=True)
+        return fits
 
 
 @dataclass(frozen=True)
@@ -144,11 +151,11 @@ def in_object_store(crops: Shards, room: float, keep: Callable[[Any], Any] = lam
 
     from pipelines.runtime import cluster
 
-    if crops.num_bytes <= room:
+    if crops.fits(room):
         return ray.put(keep(crops.held()))
     tries = {"max_restarts": cluster.MAX_RETRIES, "max_task_retries": cluster.MAX_RETRIES}
     actor = ray.remote(num_cpus=0, **tries)(Lender).remote(crops)
-    return keep(Streamed(crops, Borrowing(actor)))
+    return Streamed(crops, Borrowing(actor))
 
 
 class Lender:

@@ -40,9 +40,8 @@ def room_on_ray() -> float:
 
 
 def keep_decoded(crops: pa.Table | Streamed, room: float) -> pa.Table | Streamed:
-    """The same faces with their pixels decoded, if that takes no more than `room` bytes; says which of the two."""
+    """The same faces with their pixels decoded, if they are held and that takes no more than `room` bytes; says which."""
     if isinstance(crops, Streamed):
-        print(f"train: {len(crops)} faces are streamed from their shards, and decoded at each use", flush=True)
         return crops
     takes = decoded_bytes(crops)
     sizes = f"{takes / GB:.3g} GB of pixels, room for {room / GB:.3g} GB"

@@ -56,9 +56,17 @@ def test_two_splits_together_are_one_after_the_other(shards: Shards) -> None:
     assert shards.paths * 2 == both.paths
 
 
-def test_a_split_is_held_where_it_fits_and_streamed_where_it_does_not(shards: Shards) -> None:
+def test_a_split_is_held_where_it_fits_and_streamed_where_it_does_not_and_says_so(
+    shards: Shards, capsys: pytest.CaptureFixture
+) -> None:
     assert isinstance(shards.opened(room=shards.num_bytes), pa.Table)
+    assert "" == capsys.readouterr().out
     assert isinstance(shards.opened(room=shards.num_bytes - 1), Streamed)
+    # By hand: two windows of 128 shards and four more, of two faces each.
+    assert (
+        "train: 520 faces, 0.0 GB, may take 0.0 GB of memory: streamed from their 260 shards\n"
+        == capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
