@@ -155,4 +155,4 @@ def test_a_gpu_that_is_not_there_is_said(params: Params, tmp_path: Path) -> None
     wanted = params.model_copy(update={"train": params.train.model_copy(update={"use_gpu": True})})
     nothing = Shards((), (), 0)
     with pytest.raises(ValueError, match=r"torch finds no GPU here: set train.use_gpu: false"):
-        LocalWorker(Training("key", wanted, Plan(1, frozenset({1})), nothing, nothing), tmp_path, print)
+        LocalWorker(Training("key", wanted, Plan(1, frozenset({1})), (nothing,), nothing, None), tmp_path, print)

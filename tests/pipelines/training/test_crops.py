@@ -36,7 +36,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Shards:
 
 def maker(shards: Shards, rank: int = 0, world: int = 1) -> BatchMaker:
     codec = CODECS["subpixel"](crop=SIDE, stride=4, sigma=1.5)
-    return BatchMaker(codec, NO_AUGMENT, THREE, 0, 8, 1, rank, world, shards.sizes)
+    return BatchMaker(codec, NO_AUGMENT, THREE, 0, 8, 1, rank, world, shards=(shards.sizes,))
 
 
 def equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
@@ -51,7 +51,7 @@ def test_rows_are_counted_from_the_footers(shards: Shards, monkeypatch: pytest.M
 
 
 def test_two_splits_together_are_one_after_the_other(shards: Shards) -> None:
-    both = shards + shards
+    both = Shards.joined([shards, shards])
     assert (2 * shards.num_rows, 2 * shards.num_bytes) == (both.num_rows, both.num_bytes)
     assert shards.paths * 2 == both.paths
 

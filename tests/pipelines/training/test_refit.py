@@ -32,8 +32,9 @@ def project(make_project):
     project = make_project()
     shutil.copy(TINY, project.root / "params.yaml")
     project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "48", "--size", "128")
-    project.run("python", "-m", "pipelines.ingest", "data", "artifacts/tiny/annotations")
-    project.run("python", "-m", "pipelines.preprocess", "artifacts/tiny/annotations", "data", "artifacts/tiny/crops")
+    project.run("python", "-m", "pipelines.ingest", "data/synthetic", "artifacts/tiny/annotations/synthetic")
+    places = ("artifacts/tiny/annotations/synthetic", "data/synthetic", "artifacts/tiny/crops/synthetic")
+    project.run("python", "-m", "pipelines.preprocess", *places)
     for refit in (False, True):
         (project.root / "params.yaml").write_text(yaml.safe_dump(params(refit)))
         project.said = project.run(*TRAIN).stdout

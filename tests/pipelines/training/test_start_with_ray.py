@@ -26,8 +26,9 @@ def test_two_workers_start_from_the_parent(make_project):
     project = make_project()
     shutil.copy(TINY, project.root / "params.yaml")
     project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "48", "--size", "128")
-    project.run("python", "-m", "pipelines.ingest", "data", "artifacts/tiny/annotations")
-    project.run("python", "-m", "pipelines.preprocess", "artifacts/tiny/annotations", "data", "artifacts/tiny/crops")
+    project.run("python", "-m", "pipelines.ingest", "data/synthetic", "artifacts/tiny/annotations/synthetic")
+    places = ("artifacts/tiny/annotations/synthetic", "data/synthetic", "artifacts/tiny/crops/synthetic")
+    project.run("python", "-m", "pipelines.preprocess", *places)
     folder = project.root / "data/starts/tiny"
     folder.mkdir(parents=True)
     torch.manual_seed(7)
