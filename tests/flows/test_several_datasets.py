@@ -113,7 +113,7 @@ def test_another_share_trains_and_evaluates_again_but_reads_and_cuts_nothing(pro
 
     before = (project.root / "params.yaml").read_text()
     assert set() == stages_to_run()
-    project.edit("params.yaml", ("share: 0.75", "share: 0.5"), ("share: 0.25", "share: 0.5"))
+    project.edit("params.yaml", ("    share: 0.75", "    share: 0.5"), ("    share: 0.25", "    share: 0.5"))
     assert {"train", "evaluate"} == stages_to_run()
     (project.root / "params.yaml").write_text(before)
 
