@@ -18,7 +18,7 @@ from components.geometry import apply, invert, mirror
 from components.heads import HEADS, HeadModule
 from components.heads.base import Sizes
 from components.interfaces import Decoded
-from components.layers import draw_convolutions, draw_heatmap_layer
+from components.layers import draw_convolutions, flatten_first_maps
 from components.limits import Range, check_parameters, check_range
 from components.losses import HEATMAP_LOSSES
 from components.model_file import CHECKSUM, CONFIG, WEIGHTS, read_fields, read_weights, write
@@ -154,7 +154,7 @@ class LandmarkModel(nn.Module):
             # do nothing but press the maps to 0, the features below them with it, and leave Adam with a memory of
             # gradients two hundred times those of what is left to learn (docs/log.md).
             for layer in self.network.heatmap_layers:
-                draw_heatmap_layer(layer, config.codec.target_rms)
+                flatten_first_maps(layer, config.codec.target_rms)
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
         self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
 

