@@ -28,6 +28,8 @@ from pipelines.training.workers import Metrics, Training
 IMPROVED = "improved_at"
 # Of a node's object store: what a split may take. Batches, and the other split, lie there as well.
 HELD_IN_STORE = 1 / 3
+# Between looks at what rank 0 has said; each wakes two processes.
+LISTEN_S = 2
 
 
 class RayWorker:
@@ -210,7 +212,7 @@ def listening(queue, on_metrics: Callable[[Metrics], None]) -> Iterator[None]:
     done = threading.Event()
 
     def listen() -> None:
-        while not done.wait(0.5):
+        while not done.wait(LISTEN_S):
             take()
 
     def take() -> None:
