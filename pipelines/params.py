@@ -60,6 +60,8 @@ LARGEST_FIELD = 10_000  # of a codec or network: weights are counted in products
 LARGEST_SEED = 2**32 - 1  # every generator takes 32 bits, and none a number below 0
 LONGEST_NAME = 100  # characters; names are folders, 255 at most
 LONGEST_START = 1_000  # characters; of a path
+# The one folder below data/ that is no dataset's, see `pipelines.registry.start`.
+STARTS = "starts"
 SHARES_WITHIN = 1e-6  # of 1, all together
 # Readers of the same photographs: 300W-LP turns all faces of 300-W, test faces too; AFLW's are split in two ways.
 SAME_PHOTOGRAPHS = (("300w", "300w_lp"), ("aflw19", "merl_rav"))
@@ -287,6 +289,10 @@ class Params(Section):
     @field_validator("datasets")
     @classmethod
     def _shared_out(cls, sources: dict[str, SourceParams]) -> dict[str, SourceParams]:
+        if STARTS in sources:
+            raise ValueError(
+                f"data/{STARTS} holds the models that trainings start from: call that dataset's folder otherwise"
+            )
         total = sum(source.share for source in sources.values())
         if abs(total - 1) > SHARES_WITHIN:
             raise ValueError(f"the shares of {', '.join(sources)} add up to {total:g}, not to 1")

@@ -161,6 +161,10 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
         ({f"{DRAWN}.shares": 1}, f"unknown key '{DRAWN}.shares'; known: held_out, reader, scheme, share"),
         ({f"{DRAWN}.reader": None}, f"missing key '{DRAWN}.reader'"),
         ({f"{DRAWN}.share": 0.5}, "datasets: the shares of synthetic add up to 0.5, not to 1"),
+        (
+            {"datasets": {"starts": {"reader": "300w"}}},
+            "datasets: data/starts holds the models that trainings start from: call that dataset's folder otherwise",
+        ),
         ({f"{DRAWN}.share": 0}, f"{DRAWN}.share: Input should be greater than 0"),
         (
             {f"{DRAWN}.held_out": False},
