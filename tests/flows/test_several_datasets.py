@@ -156,7 +156,7 @@ def test_the_summary_has_a_line_for_each_dataset_that_is_measured():
     metrics = {**figures, **intervals, "protocol": protocol, "subsets": subsets}
     words = dict.fromkeys(("data_version", "run", "model", "version", "decision", "reason", "report"), "")
     rows = dict(
-        Summary(metrics=metrics, faces_per_s=None, faces_per_s_overall=None, aliases=(), start=None, **words).rows()
+        Summary(metrics=metrics, faces_per_s=None, faces_per_s_overall=None, aliases=(), start="", **words).rows()
     )
     apart = {name: text for name, text in rows.items() if name.startswith("NME, ")}
     assert {"NME, dataset a": "2.00% of 1 faces", "NME, dataset b": "3.50% of 2 faces"} == apart
