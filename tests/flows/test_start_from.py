@@ -138,8 +138,8 @@ def test_a_second_clone_needs_no_registry(project, tmp_path):
     project.run("git", "clone", "-q", str(project.root), str(clone.root))
     clone.run("dvc", "pull", "-q", "--allow-missing")
     said = clone.run("dvc", "repro").stdout
-    skipped = re.findall(r"^Stage '(\w+)' didn't change, skipping", said, re.MULTILINE)
-    assert ["ingest", "preprocess", "train", "evaluate"] == skipped
+    skipped = re.findall(r"^Stage '([\w@]+)' didn't change, skipping", said, re.MULTILINE)
+    assert ["ingest@synthetic", "preprocess@synthetic", "train", "evaluate"] == skipped
     assert lock(project) == lock(clone)
 
     trained = type(project)(tmp_path / "t")
