@@ -101,7 +101,7 @@ outcomes["damaged"] = lay(alias)
 weights.write_bytes(whole)
 outcomes["second"] = lay(second)
 outcomes["first again"] = lay(first)
-(crops / "train-00000-of-00001.parquet").write_bytes(b"more faces")
+(crops / "synthetic/train-00000-of-00001.parquet").write_bytes(b"more faces")
 outcomes["new faces"] = lay(alias)
 outcomes["missing"] = lay("models:/heatmark-tiny@previous")
 print(json.dumps(outcomes))
@@ -114,8 +114,8 @@ def outcomes(make_project):
     """Of each step: whether data/ changed, what was said, the name that is noted, and which model's weights are there."""
     project = make_project()
     shutil.copy(ROOT / "tests/tiny.yaml", project.root / "params.yaml")
-    (project.root / "crops").mkdir()
-    (project.root / "crops/train-00000-of-00001.parquet").write_bytes(b"faces")
+    (project.root / "crops/synthetic").mkdir(parents=True)
+    (project.root / "crops/synthetic/train-00000-of-00001.parquet").write_bytes(b"faces")
     return json.loads(project.run("python", "-c", SCENARIO).stdout.splitlines()[-1])
 
 
