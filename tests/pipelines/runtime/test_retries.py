@@ -11,6 +11,10 @@ import pyarrow as pa
 import pytest
 import ray.data
 
+from components.codecs import Subpixel
+from components.model import LandmarkModel, ModelConfig
+from components.networks import UNet
+from components.schemes import SCHEMES
 from pipelines.runtime import cluster
 from pipelines.scoring import predict
 
@@ -63,6 +67,9 @@ def test_an_actor_that_predicts_is_tried_three_times(
             die(rows)
             return rows
 
+    codec = Subpixel(crop=64, stride=4, sigma=1.5)
+    LandmarkModel(ModelConfig(SCHEMES["ibug68"], codec, UNet(width=4), "mse", 1.3, "landmarks")).save(tmp_path)
+    monkeypatch.setattr(predict, "cut_views", lambda rows, **how: rows)
     monkeypatch.setattr(predict, "Predictor", Dying)
     with pytest.raises(ValueError, match=MESSAGE):
         predict.predict(tmp_path, pa.table({"face": ["a"]}), "evaluate")
