@@ -23,6 +23,8 @@ def go_apart() -> None:
     child = os.fork()
     if child == 0:
         os.setsid()
+        for number in STOPS:  # what was started with `nohup` or `&` was told to ignore some of them
+            signal.signal(number, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         return
 
