@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.images import decode_own
-from components.metrics import PROTOCOLS, Evidence, Protocol, audit, ced, summarise
+from components.metrics import Evidence, Protocol, audit, ced, summarise
 from components.model import LandmarkModel
 from components.schemes import Scheme
 from pipelines.pages.report import write_report
@@ -112,11 +112,11 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     Raises:
         ValueError: Model or shards are missing, or the figures do not stand the audit.
     """
-    protocol = PROTOCOLS[params.evaluate.protocol]
+    protocol = params.evaluate.on_test
     scheme = LandmarkModel.load(model).config.scheme
     training = json.loads((model / "training.json").read_text(encoding="utf-8"))
     faces = faces_to_measure(crops, params)
-    everything = measure(predict(model, faces, "evaluate"), scheme, protocol)
+    everything = measure(predict(model, faces, "evaluate", protocol.mirrored), scheme, protocol)
     errors = measured_faces(everything, protocol)
     metrics, curve = audited(errors, scheme, protocol)
     covered = protocol.covers(everything.column("subsets").to_pylist())
@@ -125,6 +125,7 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     # What rescoring must know of them.
     readers = sorted({params.source(name).reader for name in params.sources("test")})
     facts = {"dataset": ",".join(readers), "scheme": scheme.name, "box": params.preprocess.box}
+    facts["mirrored"] = "yes" if protocol.mirrored else "no"
     write_table(with_note(everything, **facts), out / "errors.parquet")
     write_curves(metrics, curve, out)
     write_report(

@@ -37,7 +37,7 @@ from components.datasets import DATASETS
 from components.limits import check_pixels
 from components.losses.objective import Objective
 from components.markups import shared
-from components.metrics import PROTOCOLS, check_protocol
+from components.metrics import PROTOCOLS, Protocol, check_protocol
 from components.model import LandmarkModel, ModelConfig
 from components.networks import NETWORKS, Network
 from components.schemes import SCHEMES
@@ -194,6 +194,14 @@ class TrainParams(Section):
 class EvaluateParams(Section):
     protocol: Annotated[str, _known(PROTOCOLS, "protocol")]
     """Key in `components.metrics.PROTOCOLS`."""
+    mirrored: bool
+    """Test faces are also shown in the mirror, and both answers averaged; then the protocol is called NAME_mirrored."""
+
+    @property
+    def on_test(self) -> Protocol:
+        """What test faces are measured under; validation faces are never mirrored."""
+        protocol = PROTOCOLS[self.protocol]
+        return protocol.with_mirrored() if self.mirrored else protocol
 
 
 class PromotionParams(Section):

@@ -37,6 +37,7 @@ class Predictions:
         scheme: Of the landmarks.
         datasets: Names of their readers.
         box: That the model's crops were cut around.
+        mirrored: Whether predictions are means with those of the mirror image.
     """
 
     truth: np.ndarray
@@ -46,6 +47,7 @@ class Predictions:
     scheme: Scheme
     datasets: tuple[str, ...]
     box: str
+    mirrored: bool
 
 
 def load_predictions(path: Path) -> Predictions:
@@ -74,7 +76,9 @@ def load_predictions(path: Path) -> Predictions:
     subsets = [names or [] for names in table.column("subsets").to_pylist()]
     boxes = from_column(table, "annotated_box", 4)
     readers = tuple(facts["dataset"].split(","))
-    return Predictions(points["landmarks"], points["predicted"], subsets, boxes, scheme, readers, facts["box"])
+    mirrored = facts.get("mirrored") == "yes"  # files from before there was a choice do not say
+    said = scheme, readers, facts["box"], mirrored
+    return Predictions(points["landmarks"], points["predicted"], subsets, boxes, *said)
 
 
 def reason_against(protocol: Protocol, faces: Predictions) -> str:
@@ -115,8 +119,10 @@ def rescore_faces(faces: Predictions) -> tuple[list[dict], dict[str, str]]:
     """
     if not len(faces.truth):
         raise ValueError("no faces to measure")
-    reasons = {name: reason_against(protocol, faces) for name, protocol in PROTOCOLS.items()}
-    results = [measure_under(PROTOCOLS[name], faces) for name, reason in reasons.items() if not reason]
+    fitting = (protocol.with_mirrored() if faces.mirrored else protocol for protocol in PROTOCOLS.values())
+    known = {protocol.name: protocol for protocol in fitting}
+    reasons = {name: reason_against(protocol, faces) for name, protocol in known.items()}
+    results = [measure_under(known[name], faces) for name, reason in reasons.items() if not reason]
     left_out = {name: reason for name, reason in reasons.items() if reason}
     if not results:
         raise ValueError("no protocol fits: " + "; ".join(f"{name} is {reason}" for name, reason in left_out.items()))

@@ -17,7 +17,7 @@ from pipelines.runtime.environment import ROOT
 # The params that decide a training; those of `dvc.yaml` are the same, and the name, which stands in its paths. What
 # `train.start_from` names may be the same model under another name: its weights are among the dependencies.
 TRAIN = tuple(f"train.{name}" for name in TrainParams.model_fields if name != "start_from")
-DECISIVE = ("scheme", "datasets", "preprocess", "augment", "codec", "network", "loss", "evaluate", *TRAIN)
+DECISIVE = ("scheme", "datasets", "preprocess", "augment", "codec", "network", "loss", "evaluate.protocol", *TRAIN)
 
 
 def hash_files(paths: Iterable[Path], root: Path) -> str:

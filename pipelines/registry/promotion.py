@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.metrics import PROTOCOLS, bootstrap_interval
+from components.metrics import bootstrap_interval
 from components.schemes import SCHEMES
 from pipelines.params import Params
 from pipelines.registry import tracking
@@ -95,7 +95,7 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
     else:
         table = read_table(errors)
         # Which faces count is a matter of the truth: the same for both.
-        rows = counted(table, PROTOCOLS[params.evaluate.protocol])
+        rows = counted(table, params.evaluate.on_test)
         theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[rows]
         ours = table.column("nme").to_numpy().astype(np.float64)[rows]
         decision = decide(theirs, ours, params.promotion.confidence)
@@ -110,7 +110,7 @@ def champion_nme(
 
     Its stored errors serve where they are of these very faces, under this very protocol; else it is measured again.
     """
-    protocol = PROTOCOLS[params.evaluate.protocol]
+    protocol = params.evaluate.on_test
     tags = registry.tags(version)
     with tempfile.TemporaryDirectory() as folder:
         if tags.get("protocol") == f"{protocol.name}:{protocol.hash}":
@@ -120,7 +120,7 @@ def champion_nme(
         print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
         model = registry.model_folder(version, Path(folder) / "model")
         faces = faces_to_measure(crops, params)
-        predictions = predict(model, faces, "promote")
+        predictions = predict(model, faces, "promote", protocol.mirrored)
     measured = measure(predictions, SCHEMES[params.scheme], protocol)
     return measured.column("nme").to_numpy().astype(np.float64)
 

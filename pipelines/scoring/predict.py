@@ -76,13 +76,15 @@ class Predictor:
 
     Args:
         folder: Of the saved model; reachable from every node.
+        mirrored: Whether answers are means with those of the mirror image.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, mirrored: bool = False) -> None:
         import torch
 
         torch.set_num_threads(1)
         self.model = LandmarkModel.load(folder).to("cuda" if torch.cuda.is_available() else "cpu")
+        self.mirrored = mirrored
 
     def __call__(self, views: pa.Table) -> pa.Table:
         """What `cut_views` gives for this model -> rows of `prediction_schema`."""
@@ -90,7 +92,7 @@ class Predictor:
         side = config.codec.crop
         flat = views.column("view").combine_chunks()
         pixels = np.frombuffer(flat.buffers()[1], np.uint8).reshape(-1, side, side, 3)
-        landmarks, confidence = self.model.predict_crops(pixels[flat.offset : flat.offset + len(flat)])
+        landmarks, confidence = self.model.predict_crops(pixels[flat.offset : flat.offset + len(flat)], self.mirrored)
         schema = prediction_schema(config.scheme.num_landmarks)
         found = apply(from_column(views, "to_image", 2, 3), landmarks)
         columns = {name: views.column(name) for name in KEPT}
@@ -104,7 +106,7 @@ class Predictor:
         return self(cut_views(crops, config.codec.crop, config.expand))
 
 
-def predict(model: Path, faces: pa.Table, stage: str) -> pa.Table:
+def predict(model: Path, faces: pa.Table, stage: str, mirrored: bool) -> pa.Table:
     """Rows of shards -> rows of `prediction_schema`, in the same order; says its progress as `stage`.
 
     Tasks decode and cut beside the actors, which have the model, so that a GPU does not wait for JPEG.
@@ -127,7 +129,7 @@ def predict(model: Path, faces: pa.Table, stage: str) -> pa.Table:
             )
             rows = views.map_batches(
                 Predictor,
-                fn_constructor_args=(str(model.resolve()),),
+                fn_constructor_args=(str(model.resolve()), mirrored),
                 batch_size=BATCH,  # Ray refuses whole blocks where a GPU is asked for
                 batch_format="pyarrow",
                 compute=actors,

@@ -275,3 +275,14 @@ def test_a_subset_with_control_characters_is_shown_as_escapes() -> None:
     }
     assert r"\x1b[31mred\n" == cells(row)[0]
     assert r"&emsp;\x1b[31mred\n |" in markdown([row], {})
+
+
+def test_predictions_that_average_the_mirror_image_keep_apart_from_plain_ones(tmp_path: Path) -> None:
+    facts = {"dataset": "300w", "scheme": "ibug68", "box": "landmarks", "mirrored": "yes"}
+    write_table(with_note(table(), **facts), tmp_path / "errors.parquet")
+    rescore(tmp_path / "errors.parquet", tmp_path)
+    rows = rows_by(tmp_path / "rescored.json")
+    assert {name for name, _ in rows if not name.endswith("_mirrored")} == set()
+    # The same errors as above, under a name and a hash of their own.
+    assert pytest.approx(0.028) == rows["300w_mirrored", ""]["nme"]
+    assert PROTOCOLS["300w"].hash != rows["300w_mirrored", ""]["hash"]
