@@ -18,9 +18,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from components.metrics import PROTOCOLS
 from components.model import LandmarkModel
 from pipelines.params import Params, load_params
 from pipelines.registry import start, tracking
@@ -31,15 +28,12 @@ from pipelines.runtime.outputs import alone, whole_folder
 from pipelines.runtime.tables import write_csv
 from pipelines.training.checkpoints import State
 from pipelines.training.crops import Shards
-from pipelines.training.loop import Plan
+from pipelines.training.loop import HISTORY, Plan
 from pipelines.training.ray_workers import fit_with_ray
-from pipelines.training.temperature import fit_temperature
-from pipelines.training.validation import validation_batches
-from pipelines.training.workers import Metrics, Training, fit_here
+from pipelines.training.temperature import with_fitted_temperature
+from pipelines.training.workers import Metrics, Training, fit_here, shards_of
 
 TRAINING = "training.json"
-COLUMNS = ["step", "epoch", "loss", "val_nme", "lr"]
-FACES_FOR_TEMPERATURE = 500
 
 
 def progress_of(training: Training, run: tracking.Run, what: str = "") -> Callable[[Metrics], None]:
@@ -79,14 +73,13 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         ValueError: Shards or the model to start from are missing, the tracking server is away, or training failed.
     """
     config, parent, key = params.model(), start.load(params), training_key(params, crops)
-    faces, val = shards_of(crops, params, "train"), shards_of(crops, params, "val")
-    num_val = sum(part.num_rows for part in val.values())
-    if num_val < params.train.num_workers:
+    training = Training.of(params, crops, key, parent.weights)
+    assert training.val is not None
+    if training.val.num_rows < params.train.num_workers:
         raise ValueError(
-            f"{num_val} validation faces are too few for {params.train.num_workers} workers: raise ingest.val_share"
+            f"{training.val.num_rows} validation faces are too few for {params.train.num_workers} workers: "
+            "raise ingest.val_share"
         )
-    plan = Plan.of(params, sum(faces[name].num_rows for name in val))
-    training = Training(key, params, plan, tuple(faces.values()), Shards.joined(val.values()), parent.weights)
     run = tracking.Run(tracking.connect(), key, params.name)
     print(
         f"train: {training.plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}",
@@ -106,10 +99,10 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         facts = {"key": key, **summary(state), "trained_on": trained_on(params), **parent.facts}
         model.load_weights(weights)
         if params.train.fit_temperature:
-            model, curve = with_fitted_temperature(model, Shards.joined(val.values()), params)
+            model, curve = with_fitted_temperature(model, training.val, params)
             facts["val_nme_by_temperature"] = {str(temperature): nme for temperature, nme in curve.items()}
         if params.train.refit:
-            second = refit(training, faces, val, state)
+            second = refit(training, crops, state)
             num_faces = Shards.joined(second.train).num_rows
             print(f"train: refit: {second.plan.end} steps, of {num_faces} faces, those of val too", flush=True)
             last, weights = fit(second, progress_of(second, run, "refit"))
@@ -118,18 +111,14 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     with whole_folder(out) as partial:
         model.save(partial)
         (partial / TRAINING).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    write_csv(curves, COLUMNS, ([point[name] for name in COLUMNS] for point in state["history"]))
+    write_csv(curves, HISTORY, ([point[name] for name in HISTORY] for point in state["history"]))
     best = state["best"]
     print(f"train: best validation NME {best['val_nme']:.2%}, at step {best['step']} of {training.plan.total}: {out}")
 
 
-def shards_of(crops: Path, params: Params, split: str) -> dict[str, Shards]:
-    """Those of each source that has the split, in the recipe's order."""
-    return {name: Shards.of(crops / name, split) for name in params.sources(split)}
-
-
-def refit(first: Training, faces: dict[str, Shards], val: dict[str, Shards], state: State) -> Training:
+def refit(first: Training, crops: Path, state: State) -> Training:
     """The training on the validation faces too that follows a finished one, ended where that one was best."""
+    faces, val = (shards_of(crops, first.params, split) for split in ("train", "val"))
     both = {name: Shards.joined([part, val[name]] if name in val else [part]) for name, part in faces.items()}
     plan = Plan.of(first.params, sum(both[name].num_rows for name in val))
     stopped = plan.stopped(state["best"]["step"] / first.plan.total)
@@ -139,22 +128,6 @@ def refit(first: Training, faces: dict[str, Shards], val: dict[str, Shards], sta
 def trained_on(params: Params) -> str:
     """The splits whose faces have made the weights."""
     return "train and val" if params.train.refit else "train"
-
-
-def with_fitted_temperature(
-    model: LandmarkModel, val: Shards, params: Params
-) -> tuple[LandmarkModel, dict[float, float]]:
-    """The same network, read at the temperature that suits the validation faces best; and the NME at each."""
-    # Evenly spread ones are enough for one number; on a CPU, a large network takes a second for each.
-    step = max(1, val.num_rows // FACES_FOR_TEMPERATURE)
-    device = torch.device("cuda" if params.train.use_gpu and torch.cuda.is_available() else "cpu")
-    batches = validation_batches(params, val.opened(), 0, step)
-    best, curve = fit_temperature(model.to(device), batches, PROTOCOLS[params.evaluate.protocol])
-    codec = replace(model.config.codec, temperature=best)
-    fitted = LandmarkModel(replace(model.config, codec=codec))
-    fitted.load_weights(model.weights())
-    print(f"train: temperature {best:g} fits the validation faces best: NME {curve[best]:.2%}", flush=True)
-    return fitted, curve
 
 
 def summary(state: State) -> dict:

@@ -26,6 +26,9 @@ from pipelines.training.feed import feed
 from pipelines.training.optimizer import adamw
 from pipelines.training.validation import measure, reduce_sum
 
+# What is kept of each evaluation of a training that is measured.
+HISTORY = ("step", "epoch", "loss", "val_nme", "lr")
+
 
 class Worker(Protocol):
     """Where the loop runs: what it is given, and whom it reports to."""

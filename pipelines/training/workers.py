@@ -51,12 +51,28 @@ class Training:
     val: Shards | None
     weights: Weights | None
 
+    @classmethod
+    def of(cls, params: Params, crops: Path, key: str, weights: Weights | None) -> Training:
+        """That of a recipe, on shards in a folder for each dataset.
+
+        Raises:
+            ValueError: There are none.
+        """
+        train, val = shards_of(crops, params, "train"), shards_of(crops, params, "val")
+        plan = Plan.of(params, sum(train[name].num_rows for name in val))
+        return cls(key, params, plan, tuple(train.values()), Shards.joined(val.values()), weights)
+
     def maker(self, rank: int, world: int) -> BatchMaker:
         """The maker of one worker's batches."""
         shares = tuple(self.params.share([name]) for name in self.params.sources("train"))
         mixture = Mixture(tuple(source.num_rows for source in self.train), shares)
         shards = tuple(source.sizes for source in self.train)
         return replace(batch_maker(self.params, rank, world), mixture=mixture, shards=shards)
+
+
+def shards_of(crops: Path, params: Params, split: str) -> dict[str, Shards]:
+    """Those of each source that has the split, in the recipe's order."""
+    return {name: Shards.of(crops / name, split) for name in params.sources(split)}
 
 
 def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:

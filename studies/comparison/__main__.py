@@ -11,7 +11,6 @@ docs/results.md.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +20,11 @@ import typer
 from components.configuration import check_known
 from pipelines.params import load_params
 from pipelines.runtime import command
-from studies.comparison.runs import Run
-from studies.comparison.tables import Results, decoder_table, pair_table, variant_table
+from studies.comparison.tables import decoder_table, pair_table, variant_table
 from studies.comparison.variants import VARIANTS, recipe_of
 from studies.inputs.crops import check_crops
+from studies.trainings.results import Results
+from studies.trainings.run import Run, train_all
 
 Crops = Annotated[Path, typer.Argument(help="Shards that preprocess cut by the base recipe.")]
 Out = Annotated[Path, typer.Argument(help="A folder for each training goes here.")]
@@ -46,20 +46,12 @@ def train(
     shared = load_params(base)
     for variant in variants:
         check_known(VARIANTS, "variant", variant)
-    wanted = {Run(out, name, seed): recipe_of(shared, name, seed, epochs) for seed in seeds for name in variants}
+    wanted = {
+        Run(out, name, seed): (recipe_of(shared, name, seed, epochs), crops) for seed in seeds for name in variants
+    }
     for split in ("train", "val", "test"):
         check_crops(crops, split, shared)
-    for run, params in wanted.items():
-        if run.done and run.params() != params:
-            raise ValueError(f"{run.folder} was trained by another recipe or for other epochs: choose another OUT")
-    with ThreadPoolExecutor(at_once) as pool:
-        jobs = [pool.submit(run.train, params, crops) for run, params in wanted.items() if not run.done]
-        try:
-            for job in jobs:
-                job.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    train_all(wanted, at_once)
     print(f"comparison: {len(wanted)} runs are in {out}; `table` shows them")
 
 

@@ -3,95 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 
-from components.metrics import PROTOCOLS, bootstrap_interval, crossed_interval, nme
-from components.metrics.summary import members_of
 from components.model import LandmarkModel
-from pipelines.params import Params
 from pipelines.runtime.tables import from_column
 from pipelines.scoring.predict import Predictor
-from studies.comparison.runs import MODEL, Run, predict_each
 from studies.comparison.variants import PAIRS, READ_BY, VARIANTS
 from studies.comparison.views import disagreement
-from studies.inputs.crops import read_crops
-
-
-@dataclass(frozen=True, eq=False)
-class Results:
-    """The finished runs of some seeds, and the faces that they are measured on.
-
-    Attributes:
-        out: Folder of the runs.
-        seeds: A variant counts if all of them are done.
-        faces: Test faces.
-        params: Of any run: scheme and protocol are those of all.
-    """
-
-    out: Path
-    seeds: tuple[int, ...]
-    faces: pa.Table
-    params: Params
-
-    @classmethod
-    def of(cls, out: Path, seeds: tuple[int, ...], crops: Path, against: str) -> Results:
-        """Reads the faces of CROPS.
-
-        Raises:
-            ValueError: The variant that others are held against is not done, or the crops are others.
-        """
-        missing = [str(run.folder) for seed in seeds if not (run := Run(out, against, seed)).done]
-        if missing:
-            raise ValueError(
-                f"{against!r} is not there to compare with: no {', no '.join(missing)}; choose by --against and --seeds"
-            )
-        params = Run(out, against, seeds[0]).params()
-        return cls(out, seeds, read_crops(crops, "test", params), params)
-
-    def runs(self, variant: str) -> list[Run]:
-        return [Run(self.out, variant, seed) for seed in self.seeds]
-
-    def done(self, *variants: str) -> bool:
-        return all(run.done for variant in variants for run in self.runs(variant))
-
-    @property
-    def truth(self) -> np.ndarray:
-        """Landmarks (N, K, 2), (x, y), image px, of all faces."""
-        return from_column(self.faces, "landmarks", self.params.model().scheme.num_landmarks, 2)
-
-    @cached_property
-    def measured(self) -> np.ndarray:
-        """Which faces the protocol measures.
-
-        Raises:
-            ValueError: None.
-        """
-        protocol = PROTOCOLS[self.params.evaluate.protocol]
-        measured = protocol.covers(self.faces.column("subsets").to_pylist())
-        measured &= protocol.measurable(self.truth, self.params.model().scheme)
-        if not measured.any():
-            raise ValueError(f"protocol {protocol.name!r} can measure none of the {len(measured)} test faces")
-        return measured
-
-    def errors_of(self, predicted: np.ndarray) -> np.ndarray:
-        """NME per face that the protocol measures, in per cent."""
-        scheme, protocol = self.params.model().scheme, PROTOCOLS[self.params.evaluate.protocol]
-        truth = self.truth[self.measured]
-        return 100 * nme(predicted[self.measured], truth, protocol.normalise(truth, scheme))
-
-    def errors(self, variant: str) -> np.ndarray:
-        """The same for each seed: (S, N)."""
-        return np.stack([self.errors_of(run.predicted(self.faces)) for run in self.runs(variant)])
-
-    def members(self) -> dict[str, np.ndarray]:
-        """Subset -> which of those faces are in it (N,)."""
-        names = self.faces.column("subsets").to_pylist()
-        return {name: chosen[self.measured] for name, chosen in members_of(names).items()}
+from studies.trainings.one import predict_each
+from studies.trainings.results import Results, with_interval
+from studies.trainings.run import Run
 
 
 def variant_table(results: Results, against: str) -> Iterator[str]:
@@ -105,7 +28,7 @@ def variant_table(results: Results, against: str) -> Iterator[str]:
     for variant in filter(results.done, VARIANTS):
         runs, errors = results.runs(variant), results.errors(variant)
         seconds = np.mean([run.seconds for run in runs])
-        models = [LandmarkModel.load(run.folder / MODEL) for run in runs]
+        models = [LandmarkModel.load(run.model) for run in runs]
         apart = np.mean([disagreement(model, results.faces, results.params) for model in models])
         row = [", ".join(f"{seed.mean():.2f}%" for seed in errors), with_interval(errors), with_interval(errors - base)]
         row += [f"{errors[:, chosen].mean():.2f}%" for chosen in subsets.values()]
@@ -133,13 +56,7 @@ def decoder_table(results: Results) -> Iterator[str]:
 
 def read_again(run: Run, decoder: str, results: Results) -> np.ndarray:
     """What a model finds, (N, K, 2), image px, if it is read by another decoder than its own."""
-    predictor = Predictor(str(run.folder / MODEL))
+    predictor = Predictor(str(run.model))
     config = predictor.model.config
     predictor.model.config = replace(config, codec=replace(config.codec, decoder=decoder))
     return from_column(predict_each(predictor, results.faces), "predicted", config.scheme.num_landmarks, 2)
-
-
-def with_interval(values: np.ndarray) -> str:
-    """The mean of values (S, N) of seeds and faces; the interval knows both, or with a single seed the faces alone."""
-    low, high = crossed_interval(values) if len(values) > 1 else bootstrap_interval(values[0])
-    return f"{values.mean():.2f}% ({low:.2f}% to {high:.2f}%)"

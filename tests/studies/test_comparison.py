@@ -15,11 +15,11 @@ from pipelines.params import load_params
 from pipelines.runtime.tables import from_column
 from pipelines.training.workers import batch_maker
 from studies.comparison.__main__ import table, train
-from studies.comparison.runs import Run
-from studies.comparison.tables import Results
 from studies.comparison.variants import PAIRS, READ_BY, VARIANTS, recipe_of
 from studies.comparison.views import disagreement
 from studies.inputs.crops import read_crops
+from studies.trainings.results import Results
+from studies.trainings.run import Run
 
 ROOT = Path(__file__).parents[2]
 BASE, CROPS = "recipes/smallest.yaml", "crops"
@@ -50,7 +50,7 @@ def test_each_variant_is_trained_by_its_recipe_and_predicts_the_test_faces(compa
         assert recipe_of(load_params(compared.root / BASE), variant, 0, 1) == run.params()
         assert (2, 98, 2) == np.load(run.folder / "predicted.npy").shape
         assert 0 < run.seconds
-        assert "train: best validation NME" in run.log.read_text(encoding="utf-8")
+        assert 0 < run.val_nme
 
 
 def test_the_tables_show_what_is_done_and_leave_out_the_rest(compared):
@@ -72,7 +72,7 @@ def test_its_figures_are_those_of_the_models(compared):
     truth = from_column(faces, "landmarks", 98, 2).astype(np.float64)
     # By hand: the mean distance over that of the outer eye corners, 60 and 72 in WFLW's order.
     eyes = np.linalg.norm(truth[:, 60] - truth[:, 72], axis=1)
-    expected = 100 * np.linalg.norm(run.predicted(faces) - truth, axis=2).mean(axis=1) / eyes
+    expected = 100 * np.linalg.norm(run.predicted(len(faces)) - truth, axis=2).mean(axis=1) / eyes
     np.testing.assert_allclose(expected, results.errors(CHOSEN[1])[0], rtol=1e-5)
     assert disagreement(model, faces, results.params) > 0
 
@@ -114,7 +114,7 @@ def test_a_training_that_fails_leaves_its_log_and_no_folder(compared):
     done = compared.run(*words, check=False, CUDA_VISIBLE_DEVICES="")
     assert 1 == done.returncode
     assert done.stderr.splitlines() == [
-        "comparison: subpixel, MSE, seed 0: train: train.use_gpu is true, and torch finds no GPU here: set "
+        "comparison: subpixel, MSE, seed 0: one: train.use_gpu is true, and torch finds no GPU here: set "
         "train.use_gpu: false (all that it said is in runs/failed/subpixel_MSE_0.log)"
     ]
     assert ["subpixel_MSE_0.log"] == [path.name for path in (compared.root / "runs/failed").iterdir()]

@@ -1,0 +1,109 @@
+"""One training of a study: a folder with its recipe, model, curves and predictions, whole or not there at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from pipelines.params import Params, load_params
+from pipelines.runtime.outputs import whole_folder
+from studies.trainings.one import CURVES, MODEL, PARAMS, PREDICTED, SECONDS
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is called so trained with a seed, in a folder of its own below `out`."""
+
+    out: Path
+    name: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.name}, seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        return self.out / f"{self.name.replace(', ', '_').replace(' ', '_').replace('-', '_')}_{self.seed}"
+
+    @property
+    def model(self) -> Path:
+        return self.folder / MODEL
+
+    @property
+    def log(self) -> Path:
+        """What the training says; beside the folder, since it is of use where there is none."""
+        return self.folder.with_suffix(".log")
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / PREDICTED).is_file()
+
+    @property
+    def seconds(self) -> float:
+        """Of the training alone."""
+        return json.loads((self.folder / SECONDS).read_text(encoding="utf-8"))
+
+    @property
+    def val_nme(self) -> float:
+        """Of the best checkpoint, a fraction."""
+        with (self.folder / CURVES).open(encoding="utf-8", newline="") as file:
+            return min(float(row["val_nme"]) for row in csv.DictReader(file))
+
+    def params(self) -> Params:
+        return load_params(self.folder / PARAMS)
+
+    def predicted(self, num_faces: int) -> np.ndarray:
+        """Landmarks (N, K, 2), (x, y), image px, of the test faces.
+
+        Raises:
+            ValueError: There were not so many.
+        """
+        predicted = np.load(self.folder / PREDICTED)
+        if len(predicted) != num_faces:
+            raise ValueError(f"{self.folder} was tested on {len(predicted)} faces, not on these {num_faces}")
+        return predicted
+
+    def train(self, params: Params, crops: Path) -> None:
+        """Trains in a process of its own.
+
+        Raises:
+            ValueError: The training failed; with its last word.
+        """
+        with whole_folder(self.folder) as partial:
+            text = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False)
+            (partial / PARAMS).write_text(text, encoding="utf-8")
+            words = [sys.executable, "-m", "studies.trainings.one", str(crops), str(partial)]
+            with self.log.open("w", encoding="utf-8") as log:
+                code = subprocess.call(words, stdout=log, stderr=subprocess.STDOUT)
+            if code:
+                lines = self.log.read_text(encoding="utf-8").strip().splitlines() or [f"it ended with {code}"]
+                raise ValueError(f"{self}: {lines[-1]} (all that it said is in {self.log})")
+        print(f"{self}: {self.seconds:.0f} s, val NME {self.val_nme:.2%}", flush=True)
+
+
+def train_all(wanted: Mapping[Run, tuple[Params, Path]], at_once: int) -> None:
+    """Trains what is not done, some side by side; each by its recipe, on its crops.
+
+    Raises:
+        ValueError: One that is done was trained by another recipe, which is said before any work; or a training failed.
+    """
+    for run, (params, _) in wanted.items():
+        if run.done and run.params() != params:
+            raise ValueError(f"{run.folder} was trained by another recipe or for other epochs: choose another OUT")
+    with ThreadPoolExecutor(at_once) as pool:
+        jobs = [pool.submit(run.train, *how) for run, how in wanted.items() if not run.done]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
