@@ -196,6 +196,11 @@ def split_rows(examined: pa.Table, params: Params, source: SourceParams) -> tupl
     splits = assign_splits(good.column("subject").to_pylist(), good.column("split").to_pylist(), *shares)
     annotations = good.set_column(good.schema.get_field_index("split"), "split", pa.array(splits, pa.string()))
     only_tested = set(examined.column("split").to_pylist()) == {"test"}
+    if only_tested and len(params.datasets) > 1:
+        raise ValueError(
+            "these are all a benchmark's own test faces, which cannot train beside other datasets: leave this one out of the "
+            "recipe, and measure it by a recipe of its own"
+        )
     needed = {"train"} if not source.held_out else {"test"} if only_tested else set(SPLITS)
     missing = needed - set(splits)
     if missing:

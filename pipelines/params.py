@@ -328,6 +328,12 @@ class Params(Section):
             self._check_markup(name, source)
             if source.held_out:
                 check_protocol(self.evaluate.protocol, source.reader, self.scheme, self.preprocess.box)
+        held_out, subsets = self.sources("test"), PROTOCOLS[self.evaluate.protocol].subsets
+        if len(held_out) > 1 and subsets:
+            raise ValueError(
+                f"protocol {self.evaluate.protocol!r} measures the subsets {', '.join(subsets)} of its benchmark alone, but "
+                f"{' and '.join(held_out)} are held out: set held_out: false for all but that one, or measure by inter_ocular"
+            )
         if self.train.fit_temperature and getattr(self.codec, "decoder", None) != "soft_argmax":
             raise ValueError("train.fit_temperature is for codecs that are read by decoder soft_argmax")
         if self.train.num_workers and self.train.batch_size % self.train.num_workers:

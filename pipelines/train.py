@@ -91,12 +91,12 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         print("train: this training has a run already; going on from its last checkpoint, if there is one", flush=True)
     with alone(RUNS / f"{key}.lock", f"training {key} is running already"), run.running():
         run.log_params(params.model_dump())
-        tags = {"data_version": data_version(), "git_commit": git_commit(), "trained_on": trained_on(params)}
+        tags = {"data_version": data_version(), "git_commit": git_commit(), "trained_on": trained_on(params, parent)}
         run.set_tags({**tags, **datasets_tags(params), **parent.tags})
         fit = fit_with_ray if params.train.num_workers else fit_here
         state, weights = fit(training, progress_of(training, run))
         model = LandmarkModel(config)
-        facts = {"key": key, **summary(state), "trained_on": trained_on(params), **parent.facts}
+        facts = {"key": key, **summary(state), "trained_on": trained_on(params, parent), **parent.facts}
         model.load_weights(weights)
         if params.train.fit_temperature:
             model, curve = with_fitted_temperature(model, training.val, params)
@@ -125,9 +125,10 @@ def refit(first: Training, crops: Path, state: State) -> Training:
     return replace(first, key=f"{first.key}-refit", plan=stopped, train=tuple(both.values()), val=None)
 
 
-def trained_on(params: Params) -> str:
-    """The splits whose faces have made the weights."""
-    return "train and val" if params.train.refit else "train"
+def trained_on(params: Params, parent: start.Loaded) -> str:
+    """The splits whose faces have made the weights; after them those of the model that it started from."""
+    own, before = "train and val" if params.train.refit else "train", parent.start.trained_on if parent.start else ""
+    return f"{own}, after {before}" if before else own
 
 
 def summary(state: State) -> dict:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pyarrow as pa
 import torch
 import typer
 
@@ -21,13 +22,11 @@ from pipelines.params import Params, load_params
 from pipelines.runtime import command
 from pipelines.runtime.tables import from_column
 from pipelines.scoring.predict import Predictor
-from studies.inputs.crops import check_crops
+from studies.inputs.crops import check_crops, read_crops
 from studies.inputs.recipe import with_changes
 from studies.trainings.one import predict_each
 from studies.trainings.results import Results, with_interval
-from studies.trainings.run import Run, train_all
-
-FOUND = "mirrored.npy"
+from studies.trainings.run import Run, mean_time, train_all
 
 
 def row(results: Results, name: str, first: np.ndarray) -> str:
@@ -37,13 +36,28 @@ def row(results: Results, name: str, first: np.ndarray) -> str:
     subsets = [f"{subset} {errors[:, faces].mean():.2f}%" for subset, faces in results.members().items()]
     twice = np.stack([results.errors_of(found_mirrored(run, results)) for run in runs])
     shown = [val, with_interval(errors), with_interval(errors - first), ", ".join(subsets), with_interval(twice)]
-    return f"| {name} | {' | '.join(shown)} | {np.mean([run.seconds for run in runs]):.0f} s |"
+    return f"| {name} | {' | '.join(shown)} | {mean_time(runs)} |"
 
 
 def found_mirrored(run: Run, results: Results) -> np.ndarray:
     """Landmarks (N, K, 2), image px: means with those of the mirrored crops."""
     table = predict_each(Predictor(str(run.model), mirrored=True), results.faces)
     return from_column(table, "predicted", results.params.model().scheme.num_landmarks, 2)
+
+
+def check_comparable(tests: list[tuple[Params, pa.Table]]) -> None:
+    """Refuses recipes whose numbers do not compare.
+
+    Raises:
+        ValueError: Two have other protocols, or other test faces.
+    """
+    first, faces = tests[0]
+    for other, theirs in tests[1:]:
+        if other.evaluate.protocol != first.evaluate.protocol:
+            protocols = f"{first.evaluate.protocol!r} and {other.evaluate.protocol!r}"
+            raise ValueError(f"{first.name} and {other.name} do not compare: protocols {protocols}")
+        if not theirs.column("face").equals(faces.column("face")):
+            raise ValueError(f"{first.name} and {other.name} do not compare: their crops are of other test faces")
 
 
 def main(
@@ -66,6 +80,7 @@ def main(
             if run in wanted:
                 raise ValueError(f"two recipes are called {params.name!r}")
             wanted[run] = with_changes(params, {"train": {"seed": seed, "num_workers": 0}}), folder
+    check_comparable([(params, read_crops(folder, "test", params)) for params, folder in wanted.values()])
     train_all(wanted, at_once)
     print("| recipe | val NME | NME (95%) | minus the first (95%) | subsets | mirrored (95%) | training |")
     print("| --- | --- | --- | --- | --- | --- | --- |")

@@ -60,23 +60,36 @@ def find(asked: str) -> tuple[Start, Place]:
         ) from error
 
 
+def find_or_keep(params: Params) -> tuple[Start, Place]:
+    """What `find` gives, or what is laid down of a folder that is gone: DVC removes that of a training before it begins.
+
+    Raises:
+        ValueError: There is none, or the one that is laid down is damaged; with the way out.
+    """
+    asked, laid = params.train.start_from, start.whole(params.name)
+    if laid and laid.asked == asked and not asked.startswith(REGISTRY) and not (ROOT / asked).exists():
+        return laid, start.folder_of(params.name)
+    return find(asked)
+
+
 def _in_registry(asked: str) -> tuple[Start, Place]:
     found = tracking.locate(asked)
-    return Start(asked, found.what, found.run, found.key, ""), found
+    return Start(asked, found.what, found.run, found.key, "", found.trained_on), found
 
 
 def _in_folder(asked: str) -> tuple[Start, Place]:
     folder = ROOT / asked
     LandmarkModel.load(folder)  # or it is damaged, and the sum below would be of anything
-    return Start(asked, asked, "", _key_in(folder), sha256(folder / WEIGHTS)), folder
+    key, trained_on = (_said(folder, name) for name in ("key", "trained_on"))
+    return Start(asked, asked, "", key, sha256(folder / WEIGHTS), trained_on), folder
 
 
-def _key_in(folder: Path) -> str:
-    """Of the training that made a saved model; "" where nothing is said of it."""
+def _said(folder: Path, name: str) -> str:
+    """A text that is said of the training that made a saved model; "" where none is."""
     path = folder / TRAINING
     said = parse_json(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    key = said.get("key") if isinstance(said, dict) else None
-    return key if isinstance(key, str) else ""
+    text = said.get(name) if isinstance(said, dict) else None
+    return text if isinstance(text, str) else ""
 
 
 @contextmanager
@@ -96,8 +109,7 @@ def check(params: Params) -> None:
         ValueError: There is not, or the one that is laid down is damaged; with the way out.
     """
     if params.train.start_from:
-        start.whole(params.name)
-        found, place = find(params.train.start_from)
+        found, place = find_or_keep(params)
         with files_at(place) as folder:
             compare(found.source, LandmarkModel.load(folder).config, params.model())
 
@@ -140,7 +152,7 @@ def lay_down(params: Params, crops: Path) -> Laid:
         ValueError: There is no such model, it does not fit, or the one that is laid down is damaged.
     """
     asked = params.train.start_from
-    (found, place), laid = find(asked), start.whole(params.name)
+    (found, place), laid = find_or_keep(params), start.whole(params.name)
     if stays(laid, found, lambda: training_key(_asking(params, laid), crops)):
         assert laid is not None
         child = f": {found.source} is its child, and nothing else is new" if is_other(laid, found) else ""

@@ -18,7 +18,7 @@ from components.schemes import SCHEMES
 from pipelines.params import Params
 from pipelines.registry import tracking
 from pipelines.registry.register import Registered
-from pipelines.runtime.tables import read_table
+from pipelines.runtime.tables import note_of, read_table
 from pipelines.scoring.held_out import faces_to_measure
 from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.predict import predict
@@ -115,7 +115,7 @@ def champion_nme(
     with tempfile.TemporaryDirectory() as folder:
         if tags.get("protocol") == f"{protocol.name}:{protocol.hash}":
             stored = tracking.fetch(registry.client, tags["run_id"], "evaluation/errors.parquet", Path(folder))
-            if stored and _same_faces(errors := read_table(stored), challenger):
+            if stored and _same_faces(errors := read_table(stored), challenger) and _same_views(errors, challenger):
                 return errors.column("nme").to_numpy().astype(np.float64)
         print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
         model = registry.model_folder(version, Path(folder) / "model")
@@ -123,6 +123,11 @@ def champion_nme(
         predictions = predict(model, faces, "promote", protocol.mirrored)
     measured = measure(predictions, SCHEMES[params.scheme], protocol)
     return measured.column("nme").to_numpy().astype(np.float64)
+
+
+def _same_views(one: pa.Table, other: pa.Table) -> bool:
+    """Both with the mirrored picture averaged in, or both without: another recipe of the same training shares its run."""
+    return note_of(one).get("mirrored") == note_of(other).get("mirrored")
 
 
 def _same_faces(one: pa.Table, other: pa.Table) -> bool:

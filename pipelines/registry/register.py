@@ -82,7 +82,9 @@ def register(params: Params, model: Path, reports: Path, annotations: Path, code
         version = registry.add(source, run, tags, model_id, f"Started from {parent}." if parent else None)
         registry.point("challenger", version)
     else:
-        registry.tag(version, {name: tags[name] for name in ("protocol", "test_nme", "test_faces")})
+        measured = {name: tags[name] for name in ("protocol", "test_nme", "test_faces")}
+        run.set_tags(measured)
+        registry.tag(version, measured)
     return Registered(registry.name, version, run.id, key, new)
 
 

@@ -35,6 +35,7 @@ class Start:
         run: MLflow's id of its training's run; "" of a folder.
         key: Of its training; "" where nobody wrote it down.
         weights_sha256: Of model.safetensors; "" as long as it was not fetched.
+        trained_on: The splits whose faces made it; "" where nobody wrote it down.
     """
 
     asked: str
@@ -42,6 +43,7 @@ class Start:
     run: str
     key: str
     weights_sha256: str
+    trained_on: str = ""
 
     def __str__(self) -> str:
         return f"{self.source} (training {self.key or 'unknown'}, weights {self.weights_sha256[:12]})"
@@ -67,7 +69,13 @@ class Loaded(NamedTuple):
     @property
     def lines(self) -> list[str]:
         """What there is to say of it."""
-        return [f"starts from {self.start}", *self.differences] if self.start else []
+        if self.start is None:
+            return []
+        seen = "val" in self.start.trained_on
+        warning = (
+            f"that was trained on {self.start.trained_on}: where its validation faces are these, their NME is too low"
+        )
+        return [f"starts from {self.start}", *[warning] * seen, *self.differences]
 
     @property
     def tags(self) -> dict[str, str]:
@@ -145,6 +153,6 @@ def load(params: Params, root: Path = ROOT) -> Loaded:
 def _again(name: str) -> str:
     place = f"{STARTS}/{name}"
     return (
-        f"`dvc checkout --force data` brings it back, and `rm -r {place} && heatmark retrain` lays down what "
+        f"`dvc checkout --force {place}` brings it back, and `rm -r {place} && heatmark retrain` lays down what "
         "train.start_from names now"
     )

@@ -229,12 +229,14 @@ class Located(NamedTuple):
         what: For people: "heatmark-demo version 3", or "run ID".
         run: Id of the run that logged it.
         key: Of its training; "" where the run is not one of ours.
+        trained_on: The splits whose faces made it; "" likewise.
     """
 
     uri: str
     what: str
     run: str
     key: str
+    trained_on: str
 
 
 def fetch_model(uri: str, to: Path) -> Path:
@@ -272,14 +274,18 @@ def locate(uri: str) -> Located:
         name, client = named[1], connect()
         number = _version(client, *named.groups())
         version = client.get_model_version(name, number)
-        return Located(
-            f"models:/{name}/{number}", f"{name} version {number}", version.run_id or "", version.tags.get(KEY_TAG, "")
-        )
+        uri, what = f"models:/{name}/{number}", f"{name} version {number}"
+        return Located(uri, what, version.run_id or "", *_of_training(version.tags))
     if named := re.fullmatch(r"runs:/([^/]+?)(?:/model)?", uri):
         client, run = connect(), named[1]
         uri = f"models:/{_logged_by(client, run)}"
-        return Located(uri, f"run {run}", run, client.get_run(run).data.tags.get(KEY_TAG, ""))
+        return Located(uri, f"run {run}", run, *_of_training(client.get_run(run).data.tags))
     raise ValueError(f"{uri}: expected models:/NAME@ALIAS, models:/NAME/VERSION or runs:/ID")
+
+
+def _of_training(tags: Mapping[str, str]) -> tuple[str, str]:
+    """Key and splits of the training that a run's or version's tags are of; "" where it is not one of ours."""
+    return tags.get(KEY_TAG, ""), tags.get("trained_on", "")
 
 
 def _version(client: MlflowClient, name: str, alias: str | None, version: str | None) -> str:

@@ -109,12 +109,3 @@ def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> p
         ValueError: The folder has no shard of it.
     """
     return pa.concat_tables([pq.read_table(path, columns=columns) for path in shards(folder, split)])
-
-
-def count_rows(folder: Path, split: str) -> int:
-    """How many rows a split's shards have, by their footers.
-
-    Raises:
-        ValueError: The folder has no shard of it.
-    """
-    return sum(pq.read_metadata(path).num_rows for path in shards(folder, split))

@@ -16,14 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.runtime.memory import machine_bytes
+from pipelines.runtime.tables import shards
 from pipelines.training.order import WINDOW
 
 # What a training needs of a shard. About 20 kB a face at 128 px with its margin, 50 kB at 256.
 COLUMNS = ["pixels", "crop_landmarks"]
 # Of the machine's memory: what a split may take to be held.
 HELD_SHARE = 1 / 4
-# Shards of a streamed split that a process holds: a window, and the one with the first crop, whose side is that of all.
-HELD = WINDOW + 1
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,13 @@ class Shards:
         paths: Of the files.
         sizes: Rows of each.
         num_bytes: Of all files.
+        window: How many the order looks at together (`pipelines.training.order`): one window for each source.
     """
 
     paths: tuple[Path, ...]
     sizes: tuple[int, ...]
     num_bytes: int
+    window: int = WINDOW
 
     @classmethod
     def of(cls, folder: Path, split: str) -> Shards:
@@ -47,11 +48,9 @@ class Shards:
         Raises:
             ValueError: The folder has no shard of the split.
         """
-        paths = tuple(sorted(folder.resolve().glob(f"{split}-*.parquet")))
-        if not paths:
-            raise ValueError(f"{folder} has no {split} shards")
+        paths = tuple(path.resolve() for path in shards(folder, split))
         sizes = tuple(pq.read_metadata(path).num_rows for path in paths)
-        return cls(paths, sizes, sum(path.stat().st_size for path in paths))
+        return cls(paths, sizes, sum(path.stat().st_size for path in paths), min(WINDOW, len(paths)))
 
     @classmethod
     def joined(cls, parts: Iterable[Shards]) -> Shards:
@@ -60,7 +59,7 @@ class Shards:
         paths, sizes = (
             tuple(chain.from_iterable(each)) for each in zip(*((p.paths, p.sizes) for p in all_parts), strict=True)
         )
-        return cls(paths, sizes, sum(part.num_bytes for part in all_parts))
+        return cls(paths, sizes, sum(part.num_bytes for part in all_parts), sum(part.window for part in all_parts))
 
     @property
     def num_rows(self) -> int:
@@ -88,7 +87,7 @@ class Shards:
 
 @dataclass(frozen=True)
 class Streamed:
-    """The rows of shards, one by one, as a table gives them; a process holds the last HELD shards that it looked at.
+    """The rows of shards, one by one, as a table gives them; a process holds the last ones that it looked at.
 
     Attributes:
         shards: Whose rows they are.
@@ -110,7 +109,7 @@ class Streamed:
         """A shard, if need be read, in the place of the one that was not looked at for longest."""
         held = _held(self.name)
         if shard not in held:
-            while len(held) >= HELD:
+            while len(held) > self.shards.window:  # and one more: that with the first crop, whose side is that of all
                 held.popitem(last=False)
             held[shard] = (self.read or self.shards.read)(shard)
         held.move_to_end(shard)
@@ -174,7 +173,7 @@ class Lender:
         import ray
 
         if shard not in self.lent:
-            while len(self.lent) >= 2 * WINDOW:
+            while len(self.lent) >= 2 * self.shards.window:
                 self.lent.popitem(last=False)
             self.lent[shard] = ray.put(self.shards.read(shard))
         self.lent.move_to_end(shard)

@@ -1,6 +1,7 @@
 """The training loop: one process's share of it, with or without Ray around it.
 
-Invariant: the state that is saved, and the step's number, decide everything that follows. Within a step nothing waits for
+Invariant: the state that is saved, and the step's number, decide everything that follows; on CPUs to the bit, on a GPU but for its own
+rounding, since its convolutions are chosen by their speed and add up in no fixed order. Within a step nothing waits for
 the device; what has to be known of it is asked for with the evaluations.
 """
 
@@ -217,7 +218,7 @@ def checked_loss(sums: torch.Tensor, model: LandmarkModel, steps: tuple[int, int
     """The mean loss of the steps since the last evaluation, over all workers; the first look at it, and at the weights.
 
     Args:
-        sums: (2,), this worker's sums of losses and of weights; summed over all workers, in place.
+        sums: (2,), this worker's sums of losses and of weights.
         model: After these steps.
         steps: That of the last evaluation, or of the start, and the present one.
         params: Of the training.
@@ -233,4 +234,4 @@ def checked_loss(sums: torch.Tensor, model: LandmarkModel, steps: tuple[int, int
         raise ValueError(
             f"{wrong} not finite between steps {steps[0]} and {steps[1]}: lower train.lr ({params.train.lr})"
         )
-    return total / weight
+    return total / max(weight, 1.0)

@@ -30,8 +30,8 @@ class Mixture:
         """How many of the first `count` faces of the sequence are of each source; they add up to it.
 
         The last source has round(share * count) of them, half to even; the one before it has so many of those that are
-        left, by its share of what is left, and so on: none ever has fewer than before, and each is within one face of its
-        share, whatever the count.
+        left, by its share of what is left, and so on: none ever has fewer than before, and each is within half a face of its
+        share for each source, whatever the count.
 
         >>> Mixture((10, 10, 10), (0.5, 0.25, 0.25)).taken(8)
         [4, 2, 2]

@@ -39,7 +39,7 @@ class Training:
         key: Of all that decides the result: an equal one goes on where the last one ended.
         params: Of the recipe.
         plan: When things are due.
-        train: Crops to train on, of each source, in the recipe's order.
+        train: Crops to train on, of each source, in the order of `Params.sources`.
         val: Crops to measure; None measures nothing, and the last weights are the best.
         weights: To start from; None: new ones.
     """
@@ -71,7 +71,7 @@ class Training:
 
 
 def shards_of(crops: Path, params: Params, split: str) -> dict[str, Shards]:
-    """Those of each source that has the split, in the recipe's order."""
+    """Those of each source that has the split, in the order of `Params.sources`."""
     return {name: Shards.of(crops / name, split) for name in params.sources(split)}
 
 

@@ -14,7 +14,7 @@ from studies.comparison.variants import PAIRS, READ_BY, VARIANTS
 from studies.comparison.views import disagreement
 from studies.trainings.one import predict_each
 from studies.trainings.results import Results, with_interval
-from studies.trainings.run import Run
+from studies.trainings.run import Run, mean_time
 
 
 def variant_table(results: Results, against: str) -> Iterator[str]:
@@ -27,12 +27,11 @@ def variant_table(results: Results, against: str) -> Iterator[str]:
     base = results.errors(against)
     for variant in filter(results.done, VARIANTS):
         runs, errors = results.runs(variant), results.errors(variant)
-        seconds = np.mean([run.seconds for run in runs])
         models = [LandmarkModel.load(run.model) for run in runs]
         apart = np.mean([disagreement(model, results.faces, results.params) for model in models])
         row = [", ".join(f"{seed.mean():.2f}%" for seed in errors), with_interval(errors), with_interval(errors - base)]
         row += [f"{errors[:, chosen].mean():.2f}%" for chosen in subsets.values()]
-        yield f"| {variant} | {' | '.join(row)} | {apart:.2f}% | {seconds:.0f} s |"
+        yield f"| {variant} | {' | '.join(row)} | {apart:.2f}% | {mean_time(runs)} |"
 
 
 def pair_table(results: Results) -> Iterator[str]:

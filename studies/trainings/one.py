@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from components.model import LandmarkModel
-from components.model_file import Weights
+from components.model import WEIGHTS, LandmarkModel
+from components.model_file import Weights, sha256
 from pipelines.params import Params, load_params
 from pipelines.registry.compatible import compare
 from pipelines.registry.lineage import training_key
@@ -44,11 +44,12 @@ def train(crops: Path, folder: Path) -> None:
     began, params = time.monotonic(), load_params(folder / PARAMS)
     if params.train.num_workers or params.train.refit:
         raise ValueError("a study trains in one process, on the training faces alone: train.num_workers 0, no refit")
-    key = training_key(params, crops)
+    key = training_key(params, crops) + start_key(params)
     training = Training.of(params, crops, key, start_weights(params))
     assert training.val is not None
+    reported: list[Metrics] = []
     with alone(RUNS / f"{key}.lock", f"training {key} is running already"):
-        state, weights = fit_here(training, say)
+        state, weights = fit_here(training, lambda metrics: say(metrics, reported))
     model = LandmarkModel(params.model())
     model.load_weights(weights)
     if params.train.fit_temperature:
@@ -56,12 +57,14 @@ def train(crops: Path, folder: Path) -> None:
     (folder / MODEL).mkdir()
     model.save(folder / MODEL)
     write_csv(folder / CURVES, HISTORY, ([point[name] for name in HISTORY] for point in state["history"]))
-    (folder / SECONDS).write_text(json.dumps(time.monotonic() - began), encoding="utf-8")
+    whole = bool(reported) and reported[0]["from_step"] == 0
+    (folder / SECONDS).write_text(json.dumps(time.monotonic() - began if whole else None), encoding="utf-8")
     table = predict_each(Predictor(str(folder / MODEL)), read_crops(crops, "test", params))
     np.save(folder / PREDICTED, from_column(table, "predicted", params.model().scheme.num_landmarks, 2))
 
 
-def say(metrics: Metrics) -> None:
+def say(metrics: Metrics, reported: list[Metrics]) -> None:
+    reported.append(metrics)
     print(", ".join(f"{name} {metrics[name]:.6g}" for name in SAID), flush=True)
 
 
@@ -77,6 +80,11 @@ def start_weights(params: Params) -> Weights | None:
     for line in compare(params.train.start_from, parent.config, params.model()):
         print(line, flush=True)
     return parent.weights()
+
+
+def start_key(params: Params) -> str:
+    """What the training's key says of the model that it starts from, which is not laid down for the pipeline."""
+    return f"-{sha256(Path(params.train.start_from) / WEIGHTS)[:16]}" if params.train.start_from else ""
 
 
 def predict_each(predictor: Predictor, faces: pa.Table) -> pa.Table:

@@ -6,7 +6,7 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +48,8 @@ class Run:
         return (self.folder / PREDICTED).is_file()
 
     @property
-    def seconds(self) -> float:
-        """Of the training alone."""
+    def seconds(self) -> float | None:
+        """Of the training, from its start to its model; None where it went on from a checkpoint."""
         return json.loads((self.folder / SECONDS).read_text(encoding="utf-8"))
 
     @property
@@ -87,7 +87,19 @@ class Run:
             if code:
                 lines = self.log.read_text(encoding="utf-8").strip().splitlines() or [f"it ended with {code}"]
                 raise ValueError(f"{self}: {lines[-1]} (all that it said is in {self.log})")
-        print(f"{self}: {self.seconds:.0f} s, val NME {self.val_nme:.2%}", flush=True)
+        print(f"{self}: {shown(self.seconds)}, val NME {self.val_nme:.2%}", flush=True)
+
+
+def shown(seconds: float | None) -> str:
+    """How long a training took, where that is known."""
+    return "not timed: resumed" if seconds is None else f"{seconds:.0f} s"
+
+
+def mean_time(runs: Iterable[Run]) -> str:
+    """Of the runs' trainings, as it is shown."""
+    seconds = [run.seconds for run in runs]
+    known = [each for each in seconds if each is not None]
+    return shown(sum(known) / len(known) if len(known) == len(seconds) else None)
 
 
 def train_all(wanted: Mapping[Run, tuple[Params, Path]], at_once: int) -> None:

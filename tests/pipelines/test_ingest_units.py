@@ -247,6 +247,14 @@ def test_a_benchmark_of_test_faces_alone_passes_for_evaluation_only(params: Para
     assert ["f3"] == rejected.column("face").to_pylist()
 
 
+def test_a_benchmark_of_test_faces_alone_is_refused_beside_other_datasets(params: Params) -> None:
+    source = only(params)
+    shared = {"a": source.model_copy(update={"share": 0.5}), "b": source.model_copy(update={"share": 0.5})}
+    several = params.model_copy(update={"datasets": shared})
+    with pytest.raises(ValueError, match="all a benchmark's own test faces, which cannot train beside other datasets"):
+        split_rows(examined(NAMES, splits=["test"] * 60), several, shared["a"])
+
+
 @pytest.mark.parametrize("other", ["train", None])
 def test_test_faces_beside_others_that_were_all_rejected_are_not_for_evaluation_only(
     params: Params, other: str | None

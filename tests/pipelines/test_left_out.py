@@ -78,7 +78,9 @@ def stored(tmp_path: Path, params: Params, model: LandmarkModel, without_corner:
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Predictions by one of the pool's actors, without the pool: how many there are decides no result."""
-    monkeypatch.setattr("pipelines.evaluate.predict", lambda model, faces, stage: Predictor(str(model)).predict(faces))
+    monkeypatch.setattr(
+        "pipelines.evaluate.predict", lambda model, faces, stage, mirrored: Predictor(str(model)).predict(faces)
+    )
 
 
 def test_a_face_without_an_eye_corner_is_left_out_of_the_evaluation_which_says_so(

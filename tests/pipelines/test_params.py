@@ -329,6 +329,17 @@ def test_a_protocol_must_fit_every_dataset_that_is_held_out(changed: Callable) -
     load_params(changed({"datasets": both, "evaluate.protocol": "cofw68"}))
 
 
+def test_a_protocol_of_one_benchmarks_subsets_measures_no_second_dataset(changed: Callable) -> None:
+    both = {"a": {"reader": "300w", "share": 0.5}, "b": {"reader": "synthetic", "share": 0.5}}
+    with pytest.raises(
+        ValueError,
+        match="protocol '300w' measures the subsets challenge, common of its benchmark alone, but a and b are",
+    ):
+        load_params(changed({"datasets": both, "evaluate.protocol": "300w"}))
+    both["b"]["held_out"] = False
+    load_params(changed({"datasets": both, "evaluate.protocol": "300w"}))
+
+
 def test_a_markup_that_has_nothing_in_common_with_the_models_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = Scheme("ours", ("right", "left"), (1, 0), (0, 1), ((0,), (1,)), ())
     monkeypatch.setitem(SCHEMES, "ours", ours)

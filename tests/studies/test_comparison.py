@@ -49,7 +49,7 @@ def test_each_variant_is_trained_by_its_recipe_and_predicts_the_test_faces(compa
         run = run_of(compared, variant)
         assert recipe_of(load_params(compared.root / BASE), variant, 0, 1) == run.params()
         assert (2, 98, 2) == np.load(run.folder / "predicted.npy").shape
-        assert 0 < run.seconds
+        assert run.seconds is None or 0 < run.seconds  # another test may have trained the same before
         assert 0 < run.val_nme
 
 

@@ -9,6 +9,10 @@ import pytest
 import yaml
 
 from components.model import LandmarkModel
+from pipelines.params import load_params
+from studies.inputs.crops import read_crops
+from studies.recipes import check_comparable
+from studies.trainings.one import start_key
 
 OUT = "runs/reached"
 
@@ -51,6 +55,27 @@ def test_a_recipe_starts_from_the_model_that_it_names(small, reached):
     parent, child = (LandmarkModel.load(small.root / OUT / f"{name}_0/model") for name in ("plain", "child"))
     for (name, ours), theirs in zip(parent.named_parameters(), child.parameters(), strict=True):
         np.testing.assert_allclose(ours.detach(), theirs.detach(), atol=1e-6, err_msg=name)
+
+
+def test_a_training_from_another_model_is_another_training(small, reached):
+    params = load_params(small.root / "recipes/child.yaml")
+    keys = set()
+    for seed in (0, 1):
+        parent = str(small.root / OUT / f"plain_{seed}/model")
+        keys.add(start_key(params.model_copy(update={"train": params.train.model_copy(update={"start_from": parent})})))
+    assert 2 == len(keys)
+    assert "" == start_key(load_params(small.root / "recipes/plain.yaml"))
+
+
+def test_recipes_of_other_protocols_or_faces_are_not_held_against_each_other(small):
+    params = load_params(small.root / "recipes/smallest.yaml")
+    pupils = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"protocol": "inter_pupil"})})
+    faces = read_crops(small.root / "crops", "test", params)
+    check_comparable([(params, faces), (params, faces)])
+    with pytest.raises(ValueError, match="tiny and tiny do not compare: protocols 'inter_ocular' and 'inter_pupil'"):
+        check_comparable([(params, faces), (pupils, faces)])
+    with pytest.raises(ValueError, match="tiny and tiny do not compare: their crops are of other test faces"):
+        check_comparable([(params, faces), (params, faces.slice(1))])
 
 
 @pytest.mark.parametrize(

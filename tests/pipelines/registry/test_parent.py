@@ -57,7 +57,7 @@ def test_aliases_and_folders_may_come_to_mean_another_model(asked: str, expected
 # Versions of untrained models: 1 by any training, 2 by the one that would follow from version 1; then what becomes of the
 # start under one name after another, in one process, since each would load torch and MLflow anew.
 SCENARIO = """
-import json, pathlib, sys, torch
+import json, pathlib, shutil, sys, torch
 from components.model import LandmarkModel
 from pipelines.params import load_params
 from pipelines.registry import parent, tracking
@@ -104,6 +104,9 @@ outcomes["first again"] = lay(first)
 (crops / "synthetic/train-00000-of-00001.parquet").write_bytes(b"more faces")
 outcomes["new faces"] = lay(alias)
 outcomes["missing"] = lay("models:/heatmark-tiny@previous")
+outcomes["folder"] = lay("models/1")
+shutil.rmtree("models/1")
+outcomes["folder gone"] = lay("models/1")
 print(json.dumps(outcomes))
 """
 FIRST, SECOND = "models:/heatmark-tiny/1", "models:/heatmark-tiny/2"
@@ -129,6 +132,8 @@ def outcomes(make_project):
         ("second", (True, SECOND, ["2"])),  # a version is what is meant, child or not
         ("first again", (True, FIRST, ["1"])),
         ("new faces", (True, ALIAS, ["2"])),
+        ("folder", (True, "models/1", ["1"])),
+        ("folder gone", (False, "models/1", [])),  # as DVC leaves a training's own output; what is laid down stays
     ],
 )
 def test_the_start_that_is_laid_down(outcomes, step, expected):
@@ -146,7 +151,10 @@ def test_it_is_said_which_one_is_taken_and_why_one_stays(outcomes):
 def test_a_damaged_start_is_refused_and_not_replaced_by_the_child(outcomes):
     new, said, asked, weights = outcomes["damaged"]
     assert (None, ALIAS, []) == (new, asked, weights)
-    assert "model.safetensors is not the file that was laid down; `dvc checkout --force data` brings it back" in said
+    assert (
+        "model.safetensors is not the file that was laid down; `dvc checkout --force data/starts/tiny` brings it back"
+        in said
+    )
 
 
 def test_a_model_that_is_not_there_is_refused_with_the_way_out_and_the_start_stays(outcomes):

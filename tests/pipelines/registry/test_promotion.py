@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.registry.promotion import Keep, Promote, _same_faces, apply, decide
+from pipelines.registry.promotion import Keep, Promote, _same_faces, _same_views, apply, decide
 from pipelines.registry.tracking import Registry
+from pipelines.runtime.tables import with_note
 
 FACES = np.linspace(0.02, 0.08, 100)
 
@@ -51,6 +52,11 @@ def test_faces_are_the_same_by_name_and_truth_also_where_a_landmark_is_missing(n
     at = table.schema.get_field_index(name)
     changed = pa.array(change(table.column(name).to_pylist()), table.schema.field(name).type)
     assert same == _same_faces(table, table.set_column(at, name, changed))
+
+
+def test_numbers_with_the_mirrored_picture_are_not_taken_for_those_without():
+    plain, twice = (with_note(pa.table({"face": ["a"]}), mirrored=said) for said in ("no", "yes"))
+    assert [True, False, False] == [_same_views(plain, plain), _same_views(plain, twice), _same_views(twice, plain)]
 
 
 @pytest.fixture

@@ -79,6 +79,18 @@ def test_its_weights_are_those_that_were_laid_down(params: Params, tmp_path: Pat
     assert [f"starts from heatmark-tiny version 3 (training k, weights {digits})"] == loaded.lines
 
 
+def test_a_parent_that_has_seen_validation_faces_is_said_to(params: Params, tmp_path: Path) -> None:
+    folder = lay(params, tmp_path, CHAMPION)
+    note = json.loads((folder / "start.json").read_text())
+    for trained_on, expected in (("train", []), ("train and val", ["train and val"])):
+        (folder / "start.json").write_text(json.dumps({**note, "trained_on": trained_on}))
+        _, *warnings = load(starting(params, CHAMPION), tmp_path).lines
+        assert [
+            f"that was trained on {splits}: where its validation faces are these, their NME is too low"
+            for splits in expected
+        ] == warnings
+
+
 def test_nothing_laid_down_is_said_with_the_way_out(params: Params, tmp_path: Path) -> None:
     message = "train.start_from is .*@champion, but data/starts/tiny is not there: `heatmark retrain` lays it down"
     with pytest.raises(ValueError, match=message):
@@ -94,7 +106,9 @@ def test_what_was_laid_down_for_another_name_is_not_taken_for_it(params: Params,
 def test_damaged_weights_are_refused(params: Params, tmp_path: Path) -> None:
     path = lay(params, tmp_path, CHAMPION) / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    message = r"model.safetensors is not the file that was laid down; `dvc checkout --force data` brings it back"
+    message = (
+        r"model.safetensors is not the file that was laid down; `dvc checkout --force data/starts/tiny` brings it back"
+    )
     with pytest.raises(ValueError, match=message):
         load(starting(params, CHAMPION), tmp_path)
 
@@ -103,5 +117,7 @@ def test_damaged_weights_are_refused(params: Params, tmp_path: Path) -> None:
 def test_a_damaged_note_is_refused(params: Params, tmp_path: Path, text: str) -> None:
     (lay(params, tmp_path, CHAMPION) / "start.json").write_bytes(text.encode("latin-1"))
     for read in (load, dependency):
-        with pytest.raises(ValueError, match=r"start.json is damaged: .*; `dvc checkout --force data` brings it back"):
+        with pytest.raises(
+            ValueError, match=r"start.json is damaged: .*; `dvc checkout --force data/starts/tiny` brings it back"
+        ):
             read(starting(params, CHAMPION), tmp_path)

@@ -60,7 +60,7 @@ def test_an_actor_that_predicts_is_tried_three_times(
     local_ray, tmp_path: Path, die: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Dying:
-        def __init__(self, model: str) -> None:
+        def __init__(self, model: str, mirrored: bool) -> None:
             pass
 
         def __call__(self, rows: pa.Table) -> pa.Table:
@@ -72,5 +72,5 @@ def test_an_actor_that_predicts_is_tried_three_times(
     monkeypatch.setattr(predict, "cut_views", lambda rows, **how: rows)
     monkeypatch.setattr(predict, "Predictor", Dying)
     with pytest.raises(ValueError, match=MESSAGE):
-        predict.predict(tmp_path, pa.table({"face": ["a"]}), "evaluate")
+        predict.predict(tmp_path, pa.table({"face": ["a"]}), "evaluate", mirrored=False)
     assert 1 + cluster.MAX_RETRIES == deaths(tmp_path) == 3

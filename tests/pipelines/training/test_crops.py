@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,7 @@ from pipelines.runtime.tables import to_column
 from pipelines.training import crops as crops_module
 from pipelines.training.batches import BatchMaker, local_batches, looked_up, ray_batches
 from pipelines.training.crops import Shards, Streamed, in_object_store
+from pipelines.training.mixture import Mixture
 from pipelines.training.order import WINDOW
 
 THREE = Scheme("three", ("right", "left", "nose"), (1, 0, 2), (0, 1), ((0,), (1,)), ())
@@ -97,6 +100,23 @@ def test_streaming_reads_each_shard_once_an_epoch_and_holds_a_window(shards: Sha
         # One more: that of the first crop, by which the side of all is known.
         assert len(crops_module._held(streamed.name)) <= WINDOW + 1
     assert list(range(NUM_SHARDS)) == sorted(reads)
+
+
+def test_two_sources_are_streamed_each_with_a_window_of_its_own(shards: Shards) -> None:
+    reads: list[int] = []
+
+    def read(shard: int) -> pa.Table:
+        reads.append(shard)
+        return both.read(shard)
+
+    both = Shards.joined([shards, shards])
+    streamed = Streamed(both, read)
+    mixture = Mixture((shards.num_rows, shards.num_rows), (0.5, 0.5))
+    mixed = replace(maker(shards), mixture=mixture, shards=(shards.sizes, shards.sizes))
+    for _ in local_batches(mixed, streamed, 0, both.num_rows // 8):
+        assert len(crops_module._held(streamed.name)) <= 2 * WINDOW + 1
+    # Each once, as long as neither source begins its next epoch.
+    assert list(range(2 * NUM_SHARDS)) == sorted(reads)
 
 
 def test_what_training_does_not_need_is_not_read(shards: Shards) -> None:
