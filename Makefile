@@ -21,10 +21,10 @@ SEED := 0
 CRON := 0 3 * * *
 SET ?= train.lr=0.001
 
-.PHONY: help demo retrain test lint data pages schedule exp bench lock clean shell
+.PHONY: help demo retrain test test-slow lint data pages schedule exp bench lock clean shell
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .venv/.done: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Heatmark needs Python 3.11; set PYTHON=..."; exit 1; }
@@ -46,8 +46,11 @@ retrain: .venv/.done  ## the same by RECIPE=..., on the dataset in DATA=...
 data: .venv/.done  ## draw the demo's faces into data/synthetic
 	heatmark draw data/synthetic --num-faces $(NUM_FACES) --seed $(SEED)
 
-test: .venv/.done  ## every test, the whole flow among them
-	pytest
+test: .venv/.done  ## the tests, a whole flow among them
+	pytest -m "not slow"
+
+test-slow: .venv/.done  ## the longer ones: more flows, clusters, faults, hostile data
+	pytest -m slow
 
 lint: .venv/.done  ## format, lint, types, floors
 	ruff format --check .

@@ -19,6 +19,8 @@ from flows.retrain import brought
 from flows.summary import Summary
 from pipelines.params import Params
 
+pytestmark = pytest.mark.slow
+
 RETRAIN = ("python", "-m", "flows.retrain")
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 MODEL = "heatmark-tiny"

@@ -16,6 +16,8 @@ from mlflow import MlflowClient
 
 from components.model_file import sha256
 
+pytestmark = pytest.mark.slow
+
 RETRAIN = ("python", "-m", "flows.retrain")
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 MODEL = "heatmark-tiny"

@@ -15,6 +15,8 @@ import pytest
 from pipelines.params import load_params
 from pipelines.registry import tracking
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 
 

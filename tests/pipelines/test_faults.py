@@ -15,6 +15,8 @@ import pytest
 from mlflow import MlflowClient
 from safetensors.numpy import load_file
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
 # So many steps that there is time to kill something between the first checkpoint and the end.

@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 OUT = "artifacts/tiny/annotations/read"
 SIDE = 80  # of every good picture, px

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parents[2] / "tiny.yaml"
 FOLDERS = (
     "data/synthetic",

@@ -23,6 +23,8 @@ from pipelines.training.loop import Plan
 from pipelines.training.ray_workers import check_resources, scaling
 from pipelines.training.workers import LocalWorker, Training
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parents[2] / "tiny.yaml"
 TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
 
