@@ -37,7 +37,7 @@ help:  ## what there is
 	$(BIN)/python -m compileall -q components pipelines flows studies heatmark
 	touch $@
 
-demo: .venv/.done  ## the whole path on drawn faces: 4 minutes on two idle cores
+demo: .venv/.done  ## the whole path on drawn faces, in minutes
 	heatmark demo --num-faces $(NUM_FACES) --seed $(SEED)
 
 retrain: .venv/.done  ## the same by RECIPE=..., on the dataset in DATA=...
