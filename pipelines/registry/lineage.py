@@ -60,12 +60,14 @@ def _param(params: Params, name: str) -> object:
 def datasets_tags(params: Params, lock: Path = ROOT / "dvc.lock") -> dict[str, str]:
     """What to say of each dataset of a training: DVC's hash of its folder, its share, and whether it is held out.
 
-    The hash is that of the last ingest; "unknown" where DVC did not run it.
+    The hash is that of the last ingest of this recipe; "unknown" where DVC did not run it, or last ran another recipe's.
     """
     stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
     tags = {}
     for name in params.sources("train"):
-        source, read = params.source(name), stages.get(f"ingest@{name}", {}).get("deps", [])
+        source, stage = params.source(name), stages.get(f"ingest@{name}", {})
+        own = [out["path"] for out in stage.get("outs", [])] == [f"artifacts/{params.name}/annotations/{name}"]
+        read = stage.get("deps", []) if own else []
         version = next((dep["md5"] for dep in read if dep["path"] == f"data/{name}"), "unknown")
         use = "held out" if source.held_out else "trains only"
         tags[f"data.{name}"] = f"{version}, {params.share([name]):.4g} of each batch, {use}"

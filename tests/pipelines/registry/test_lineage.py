@@ -119,8 +119,10 @@ def test_each_dataset_is_tagged_with_the_version_that_was_read_its_share_and_its
     }
     assert expected == datasets_tags(both, lock)
     dep = "{path: data/more, md5: 0123abcd.dir}"
-    lock.write_text(f"stages:\n  ingest@more:\n    deps: [{{path: a, md5: b}}, {dep}]\n")
-    assert {**expected, "data.more": "0123abcd.dir, 0.5 of each batch, trains only"} == datasets_tags(both, lock)
+    for recipe, version in (("tiny", "0123abcd.dir"), ("another", "unknown")):
+        outs = f"outs: [{{path: artifacts/{recipe}/annotations/more, md5: c}}]"
+        lock.write_text(f"stages:\n  ingest@more:\n    deps: [{{path: a, md5: b}}, {dep}]\n    {outs}\n")
+        assert {**expected, "data.more": f"{version}, 0.5 of each batch, trains only"} == datasets_tags(both, lock)
 
 
 def test_the_version_of_the_data_is_what_dvc_wrote(tmp_path: Path) -> None:
