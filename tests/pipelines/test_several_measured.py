@@ -39,7 +39,10 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         draw_shard(tmp_path / "crops" / name / "test-00000-of-00001.parquet", load_params(TINY), count)
     with pytest.MonkeyPatch.context() as patch:
         # One of the pool's actors, without the pool: how many there are decides no result.
-        patch.setattr("pipelines.evaluate.predict", lambda model, faces, stage: Predictor(str(model))(faces))
+        patch.setattr(
+            "pipelines.evaluate.predict",
+            lambda model, faces, stage, mirrored: Predictor(str(model), mirrored).predict(faces),
+        )
         evaluate(tmp_path / "model", tmp_path / "crops", params, tmp_path / "out")
     return tmp_path / "out"
 
