@@ -7,6 +7,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -14,6 +15,8 @@ from components.model import LandmarkModel
 from components.model_file import sha256
 from pipelines.params import load_params
 from pipelines.registry.start import Start
+
+pytestmark = pytest.mark.slow
 
 TINY = Path(__file__).parents[2] / "tiny.yaml"
 TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
