@@ -80,6 +80,7 @@ def test_the_champion_is_laid_down_and_its_child_takes_its_place(project):
         "run": parent.run_id,
         "key": parent.tags["heatmark.key"],
         "weights_sha256": sha256(project.parent),
+        "trained_on": "train",
     } == noted(project)
     assert project.parent.read_bytes() == (project.root / "data/starts/tiny/model.safetensors").read_bytes()
     assert "train: starts from heatmark-tiny version 1 (training " in project.said
