@@ -13,6 +13,8 @@ from safetensors.numpy import load_file
 
 from components.model import LandmarkModel
 
+pytestmark = pytest.mark.slow
+
 TINY = Path(__file__).parents[2] / "tiny.yaml"
 TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
 CODEC = {"name": "subpixel", "stride": 4, "sigma": 1.0, "window": 5, "temperature": 10.0}
