@@ -25,7 +25,7 @@ from pipelines.runtime.outputs import alone, whole_file, whole_folder
 
 if TYPE_CHECKING:
     from pipelines.params import Params
-    from pipelines.registry.promotion import Decision
+    from pipelines.registry.gate import Decision
     from pipelines.registry.register import Registered
 
 PARAMS = ROOT / "params.yaml"
@@ -226,7 +226,7 @@ def register(params: Params) -> Registered:
     from pipelines.registry.register import register as register_model
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
-    registered = register_model(params, made / "model", reports, made / "annotations", made / "code" / "train.json")
+    registered = register_model(params, made / "model", reports, made)
     say(
         f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}"
     )
@@ -240,7 +240,7 @@ def promote(params: Params, registered: Registered) -> Decision:
 
     crops, errors = ROOT / "artifacts" / params.name / "crops", ROOT / "reports" / params.name / "errors.parquet"
     decision = promote_version(params, registered, crops, errors)
-    say(f"promote: {type(decision).__name__.lower()}: {decision.reason}")
+    say(f"promote: {decision.word}: {decision.reason}")
     return decision
 
 
@@ -262,7 +262,7 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         model=registered.model,
         version=registered.version,
         aliases=tuple(sorted(alias for alias, number in aliases.items() if number == registered.version)),
-        decision=type(decision).__name__.lower(),
+        decision=decision.word,
         reason=decision.reason,
         report=f"reports/{params.name}/report.html",
         start=registry.tags(registered.version).get("start", ""),

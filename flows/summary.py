@@ -21,7 +21,7 @@ class Summary:
         model: Name of the registered model.
         version: Its version.
         aliases: That point to the version.
-        decision: "promote" or "keep".
+        decision: "promote", "keep" or "need more data".
         reason: For it.
         report: Path of the page.
         start: The model that the training went on from; "" if it began anew.

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from heatmark import __version__
 from heatmark.checkout import HERE, settle
 
-FIRST, TRAIN, LOOK = "First", "Train", "Look"
+FIRST, TRAIN, LOOK, DECIDE = "First", "Train", "Look", "Decide"
 DEMO_FOLDER, DEMO_RECIPE = "data/synthetic", "recipes/demo.yaml"
 
 
@@ -50,6 +50,11 @@ Data = Annotated[
 ]
 NumFaces = Annotated[int, typer.Option(help="How many faces to draw; two in a row are of one person.")]
 Seed = Annotated[int, typer.Option(help="Decides every byte of the drawn faces.")]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="A registered model; else the one of params.yaml.")
+]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="Its number.")]
+Because = Annotated[str, typer.Option(metavar="REASON", help="Why; the history keeps it.")]
 
 
 @app.callback()
@@ -212,6 +217,84 @@ def study(
         studying.show(root)
     else:
         studying.start(root, name, arguments or [])
+
+
+@app.command(rich_help_panel=DECIDE)
+def versions(model: Model = None) -> None:
+    """List a registered model's versions: which is champion, and how good each is."""
+    from pipelines.registry import versions as listing
+
+    listing.print_tables([listing.versions(_registry(model))])
+
+
+@app.command(rich_help_panel=DECIDE)
+def history(model: Model = None) -> None:
+    """List what was decided about a registered model: when, by whom, why."""
+    from pipelines.registry import versions as listing
+
+    listing.print_tables([listing.history(_registry(model))])
+
+
+@app.command(rich_help_panel=DECIDE)
+def show(version: Version, model: Model = None) -> None:
+    """Show all that is known of a version, and what was decided about it."""
+    from pipelines.registry import versions as listing
+
+    registry = _registry(model)
+    listing.print_tables([listing.show(registry, version), listing.history(registry, version)])
+
+
+@app.command(rich_help_panel=DECIDE)
+def compare(
+    version: Version,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="Another version's number.")],
+    model: Model = None,
+) -> None:
+    """Compare two versions on the same test faces, by subset."""
+    from pipelines.registry import versions as listing
+
+    listing.print_tables([listing.compare(_registry(model), version, other)])
+
+
+@app.command(rich_help_panel=DECIDE)
+def promote(version: Version, because: Because, model: Model = None) -> None:
+    """Make a version champion, whatever the gate says of it."""
+    _checkout()
+    from flows import decisions
+
+    decisions.main(decisions.promote, model, because, version=version)
+
+
+@app.command(rich_help_panel=DECIDE)
+def rollback(
+    because: Because,
+    to: Annotated[str | None, typer.Option(metavar="VERSION", help="Else the champion before.")] = None,
+    model: Model = None,
+) -> None:
+    """Put an earlier champion back; no retraining takes that back."""
+    _checkout()
+    from flows import decisions
+
+    decisions.main(decisions.roll_back, model, because, to=to)
+
+
+@app.command(rich_help_panel=DECIDE)
+def retire(version: Version, because: Because, model: Model = None) -> None:
+    """Take a version out of the running: no retraining promotes it."""
+    _checkout()
+    from flows import decisions
+
+    decisions.main(decisions.retire, model, because, version=version)
+
+
+def _registry(model: str | None) -> Any:
+    """The registered model of this name, or of the checkout's params."""
+    if model is None:
+        _checkout()
+    from pipelines.registry.register import own_model
+    from pipelines.registry.tracking import Registry
+
+    return Registry.existing(model or own_model())
 
 
 def _checkout() -> Path:

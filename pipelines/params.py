@@ -205,8 +205,21 @@ class EvaluateParams(Section):
 
 
 class PromotionParams(Section):
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    """A challenger is promoted if, at this confidence, its NME on the same faces is below the champion's."""
+    error_per_year: Annotated[float, Field(gt=0, lt=1)]
+    """Chance that, in a year, a model becomes champion which is no better than the champion."""
+    looks_per_year: Annotated[int, Field(gt=0)]
+    """How many challengers may be held against a champion within 365 days; each has an equal part of that chance."""
+    seed_spread: Share
+    """Standard deviation of NME, over all faces, among trainings that differ by their seed alone; a share of the NME."""
+    max_nme: Positive
+    """A version with a higher NME never becomes champion by itself, not even the first; a fraction."""
+    guards: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(ge=0)]]
+    """Subset -> by how much more a champion may err on it than the one before; a share of that one's NME."""
+
+    @property
+    def error_per_look(self) -> float:
+        """Chance that one look promotes a model that is no better: the chances of any number of looks at most add up."""
+        return self.error_per_year / self.looks_per_year
 
 
 def _made_of(registry: Mapping[str, type], kind: str, fields: object, **more: int) -> Any:

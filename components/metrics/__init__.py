@@ -4,6 +4,7 @@ from components.metrics.audit import Evidence, audit
 from components.metrics.curves import auc, ced, failure_rate
 from components.metrics.errors import landmark_errors, nme
 from components.metrics.fitting import check_protocol, misfit
+from components.metrics.paired import Difference
 from components.metrics.protocols import Protocol
 from components.metrics.published import PROTOCOLS
 from components.metrics.summary import summarise
@@ -11,6 +12,7 @@ from components.metrics.uncertainty import bootstrap_interval, crossed_interval
 
 __all__ = [
     "PROTOCOLS",
+    "Difference",
     "Evidence",
     "Protocol",
     "auc",

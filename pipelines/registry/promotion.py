@@ -1,83 +1,34 @@
-"""Promotion: is the challenger better than the champion, on the same test faces?
+"""Promotion by a flow: is the challenger better than the champion, on the same test faces?
 
-`decide` is pure; `apply` changes the registry in an order that a crash at any point leaves recoverable: the former
-champion is noted as `previous` before the alias moves, and a second call finishes what the first began.
+What was decided before is not decided again: not by a person against a version, and not by the gate on the same comparison.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from components.metrics import bootstrap_interval
 from components.schemes import SCHEMES
 from pipelines.params import Params
 from pipelines.registry import tracking
+from pipelines.registry.decisions import AGAINST, CHAMPION, carry_out, recover
+from pipelines.registry.gate import YEAR_DAYS, Decision, Keep, Measured, NeedMoreData, Promote, decide
+from pipelines.registry.history import Entry, History
 from pipelines.registry.register import Registered
-from pipelines.runtime.tables import note_of, read_table
+from pipelines.registry.same_faces import same_faces
+from pipelines.runtime.tables import read_table
 from pipelines.scoring.held_out import faces_to_measure
 from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.predict import predict
 
 
-@dataclass(frozen=True)
-class Promote:
-    reason: str
-
-
-@dataclass(frozen=True)
-class Keep:
-    reason: str
-
-
-Decision = Promote | Keep
-
-
-def decide(champion: np.ndarray | None, challenger: np.ndarray, confidence: float) -> Decision:
-    """Promotes the first version, and one whose NME is shown to be lower than the champion's.
-
-    Args:
-        champion: (N,) NME per face, fractions; None where there is no champion.
-        challenger: (N,) NME of the same faces, in the same order.
-        confidence: Of the paired bootstrap interval of the difference, which must lie below 0.
-
-    Raises:
-        ValueError: Not the same number of faces, or none.
-    """
-    if champion is None:
-        return Promote("the first version")
-    if len(champion) != len(challenger) or not len(challenger):
-        raise ValueError(f"cannot compare {len(challenger)} faces with {len(champion)}")
-    difference = challenger - champion
-    low, high = bootstrap_interval(difference, confidence=confidence)
-    said = (
-        f"NME {challenger.mean():.3%} against the champion's {champion.mean():.3%} on the same {len(challenger)} faces; "
-        f"difference {difference.mean():+.3%}, {confidence:.0%} interval {low:+.3%} to {high:+.3%}"
-    )
-    if high < 0:
-        return Promote(f"better: {said}")
-    return Keep(f"{'worse' if low > 0 else 'not shown to be better'}: {said}")
-
-
-def apply(decision: Decision, registry: tracking.Registry, version: str) -> None:
-    """Notes the decision on the version, and moves the aliases if it is to promote."""
-    word = "promote" if isinstance(decision, Promote) else "keep"
-    champion = registry.aliases().get("champion")
-    if isinstance(decision, Promote) and champion != version:
-        if champion is not None:
-            registry.point("previous", champion)
-        registry.point("champion", version)
-    registry.tag(version, {"decision": word, "reason": decision.reason})
-    if registry.aliases().get("challenger") == version:
-        registry.unpoint("challenger")
-
-
 def promote(params: Params, registered: Registered, crops: Path, errors: Path) -> Decision:
-    """Decides about a registered version and applies the decision; says nothing new of one that is the champion.
+    """Decides about a registered version and carries the decision out; one that was decided already stays decided.
 
     Args:
         params: That the version was made with.
@@ -86,21 +37,63 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
         errors: The version's errors.parquet.
 
     Raises:
-        ValueError: The champion's model cannot be fetched or measured.
+        ValueError: The champion's model cannot be fetched or measured, or another decision is carried out just now.
     """
     registry = tracking.Registry(tracking.connect(), registered.model)
-    champion = registry.aliases().get("champion")
-    if champion == registered.version:
-        decision: Decision = Promote(registry.tags(champion).get("reason", "is the champion"))
-    else:
-        table = read_table(errors)
-        # Which faces count is a matter of the truth: the same for both.
-        rows = counted(table, params.evaluate.on_test)
-        theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[rows]
-        ours = table.column("nme").to_numpy().astype(np.float64)[rows]
-        decision = decide(theirs, ours, params.promotion.confidence)
-    apply(decision, registry, registered.version)
+    history = History(registry)
+    recover(registry, history)
+    champion, tags = registry.aliases().get(CHAMPION), registry.tags(registered.version)
+    table = read_table(errors)
+    comparison = comparison_of(champion, table, params)
+    if stands := standing(registered, champion, tags, comparison):
+        return stands
+    # Which faces count is a matter of the truth: the same for both.
+    rows = counted(table, params.evaluate.on_test)
+    theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[rows]
+    looks = history.looks(YEAR_DAYS)
+    decision = decide(theirs, measured(table.filter(pa.array(rows))), params.promotion, looks)
+    looked = "no" if champion is None else "yes"
+    entry = Entry(registry.name, registered.version, decision.word, decision.reason, champion or "", looked)
+    carry_out(entry, registry)
+    registry.tag(registered.version, {"comparison": comparison, "looks": str(looks + (champion is not None))})
     return decision
+
+
+def standing(registered: Registered, champion: str | None, tags: dict[str, str], comparison: str) -> Decision | None:
+    """What was decided about a version before, where that stands; None where it is to be decided.
+
+    Args:
+        registered: The version.
+        champion: The version that is champion.
+        tags: Of the version.
+        comparison: As `comparison_of` gives it now.
+    """
+    said, reason = tags.get("decision"), tags.get("reason", "")
+    if champion == registered.version:
+        return Promote(reason or "is the champion")
+    again = f"`heatmark promote {registered.version} --model {registered.model} --because ...` makes it champion"
+    if said in AGAINST:
+        return Keep(f"it was {said} by {tags.get('decided_by', 'a person')} ({reason}), and stays so; {again}")
+    if tags.get("comparison") != comparison:
+        return None
+    if said == Promote.word:
+        return Keep(f"it was promoted before, and a person has made version {champion} champion since; {again}")
+    return NeedMoreData(reason, None) if said == NeedMoreData.word else Keep(reason)
+
+
+def comparison_of(champion: str | None, errors: pa.Table, params: Params) -> str:
+    """What a decision depends on beside the version itself: champion, test faces with their truth, protocol, policy."""
+    digest = hashlib.sha256(json.dumps(errors.column("face").to_pylist()).encode())
+    digest.update(errors.column("landmarks").combine_chunks().flatten().to_numpy(zero_copy_only=False).tobytes())
+    policy = [champion, params.evaluate.on_test.hash, params.promotion.model_dump()]
+    digest.update(json.dumps(policy, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def measured(errors: pa.Table) -> Measured:
+    """Rows of errors.parquet, as the gate takes them."""
+    nme = errors.column("nme").to_numpy().astype(np.float64)
+    return Measured(nme, np.array(errors.column("subject").to_pylist()), errors.column("subsets").to_pylist())
 
 
 def champion_nme(
@@ -115,7 +108,7 @@ def champion_nme(
     with tempfile.TemporaryDirectory() as folder:
         if tags.get("protocol") == f"{protocol.name}:{protocol.hash}":
             stored = tracking.fetch(registry.client, tags["run_id"], "evaluation/errors.parquet", Path(folder))
-            if stored and _same_faces(errors := read_table(stored), challenger) and _same_views(errors, challenger):
+            if stored and same_faces(errors := read_table(stored), challenger):
                 return errors.column("nme").to_numpy().astype(np.float64)
         print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
         model = registry.model_folder(version, Path(folder) / "model")
@@ -123,16 +116,3 @@ def champion_nme(
         predictions = predict(model, faces, "promote", protocol.mirrored)
     measured = measure(predictions, SCHEMES[params.scheme], protocol)
     return measured.column("nme").to_numpy().astype(np.float64)
-
-
-def _same_views(one: pa.Table, other: pa.Table) -> bool:
-    """Both with the mirrored picture averaged in, or both without: another recipe of the same training shares its run."""
-    return note_of(one).get("mirrored") == note_of(other).get("mirrored")
-
-
-def _same_faces(one: pa.Table, other: pa.Table) -> bool:
-    """The same faces with the same truth, in the same order; a landmark without position (NaN) is equal to itself."""
-    if not one.column("face").equals(other.column("face")):
-        return False
-    ours, theirs = (table.column("landmarks").combine_chunks().flatten().to_numpy() for table in (one, other))
-    return np.array_equal(ours, theirs, equal_nan=True)

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.model import LandmarkModel
-from pipelines.params import Params
+from pipelines.params import Params, load_params
 from pipelines.registry import tracking
 from pipelines.registry.lineage import data_version, datasets_tags, git_commit
 from pipelines.registry.packages import LOCK
 from pipelines.registry.start import Start
+from pipelines.registry.verify import log_faces
 from pipelines.runtime.environment import ROOT
+from pipelines.runtime.tables import read_table
+from pipelines.scoring.held_out import faces_to_measure
 
 # Beside the report: a scheduled run is ahead of any commit, so it keeps what it ran with.
 CARD = "card.html"
@@ -40,15 +43,19 @@ def registered_name(params: Params) -> str:
     return f"heatmark-{params.name}"
 
 
-def register(params: Params, model: Path, reports: Path, annotations: Path, code: Path) -> Registered:
+def own_model() -> str:
+    """The registered model of the checkout's params.yaml."""
+    return registered_name(load_params(ROOT / "params.yaml"))
+
+
+def register(params: Params, model: Path, reports: Path, made: Path) -> Registered:
     """Completes the run and registers the model.
 
     Args:
         params: That everything was made with.
         model: Folder of the saved model.
         reports: Folder of the evaluation's files.
-        annotations: Folder with a folder for each dataset, in which its card is.
-        code: What the training depended on of our code and of the lock, by file and package.
+        made: Folder of what the stages made: annotations and crops of each dataset, and what the training depended on of our code.
 
     Raises:
         ValueError: The evaluation is of another training, or the tracking server is away.
@@ -73,16 +80,17 @@ def register(params: Params, model: Path, reports: Path, annotations: Path, code
     if version is None:
         # Once: a later call measures the same training again, but did not train it from today's data and commit.
         run.set_tags(tags)
-        for path in (code, *(ROOT / name for name in PROVENANCE)):
+        for path in (made / "code" / "train.json", *(ROOT / name for name in PROVENANCE)):
             run.log_file(path, "provenance")
         for name in params.datasets:
-            run.log_file(annotations / name / CARD, f"provenance/{name}")
+            run.log_file(made / "annotations" / name / CARD, f"provenance/{name}")
+        tags |= log_faces(run, faces_to_measure(made / "crops", params), read_table(reports / "errors.parquet"))
         num_landmarks = LandmarkModel.load(model).config.scheme.num_landmarks
         model_id, source = tracking.log_model(run, model, num_landmarks)
         version = registry.add(source, run, tags, model_id, f"Started from {parent}." if parent else None)
         registry.point("challenger", version)
     else:
-        measured = {name: tags[name] for name in ("protocol", "test_nme", "test_faces")}
+        measured = {name: tags[name] for name in ("protocol", "test_nme", "test_nme_interval", "test_faces")}
         run.set_tags(measured)
         registry.tag(version, measured)
     return Registered(registry.name, version, run.id, key, new)
@@ -99,6 +107,7 @@ def lineage_tags(metrics: dict, key: str, run: str) -> dict[str, str]:
         "dvc_lock": _file_hash("dvc.lock"),
         "protocol": f"{metrics['protocol']['name']}:{metrics['protocol']['hash']}",
         "test_nme": f"{metrics['nme']:.6f}",
+        "test_nme_interval": " to ".join(f"{end:.6f}" for end in metrics["nme_interval"]),
         "test_faces": str(metrics["num_faces"]),
     }
 

@@ -43,10 +43,35 @@ def connect() -> MlflowClient:
     # The first one to come makes the database's tables; two at once would fall over each other.
     with in_turn(RUNS / "mlflow.lock") if CHECKOUT else nullcontext():
         client = MlflowClient(uri)
-        if client.get_experiment_by_name(EXPERIMENT) is None:
-            local = urlsplit(uri).scheme.startswith("sqlite")
-            client.create_experiment(EXPERIMENT, artifact_location=(RUNS / "mlartifacts").as_uri() if local else None)
+        experiment(client, EXPERIMENT)
     return client
+
+
+def experiment(client: MlflowClient, name: str) -> str:
+    """The id of an experiment, which is made if it is not there."""
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return found.experiment_id
+    local = urlsplit(client.tracking_uri).scheme.startswith("sqlite")
+    place = (RUNS / "mlartifacts").as_uri() if local else None
+    try:
+        return client.create_experiment(name, artifact_location=place)
+    except MlflowException:  # somebody else was quicker
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return found.experiment_id
+
+
+def every_run(client: MlflowClient, experiment: str, asked: str) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """Id, start in milliseconds since 1970, and tags of all runs of an experiment that a filter finds; the newest first."""
+    token = None
+    while True:
+        page = client.search_runs([experiment], asked, order_by=["attributes.start_time DESC"], page_token=token)
+        yield from ((run.info.run_id, run.info.start_time, run.data.tags) for run in page)
+        token = page.token
+        if not token:
+            return
 
 
 def _ask(uri: str) -> None:
@@ -182,6 +207,33 @@ class Registry:
         except MlflowException:
             client.create_registered_model(name)
 
+    @classmethod
+    def existing(cls, name: str) -> Registry:
+        """The registered model that a person names.
+
+        Raises:
+            ValueError: There is no tracking store here, or none of this name in it; with those that there are.
+        """
+        client = connect()
+        _require_model(client, name)
+        return cls(client, name)
+
+    def require(self, version: str) -> None:
+        """Refuses a version that is not there.
+
+        Raises:
+            ValueError: With those that there are.
+        """
+        _version(self.client, self.name, None, version)
+
+    def versions(self) -> list[str]:
+        """All, the newest first."""
+        return sorted(_versions(self.client, self.name), key=int, reverse=True)
+
+    def registered_ms(self, version: str) -> int:
+        """When a version was registered, milliseconds since 1970."""
+        return self.client.get_model_version(self.name, version).creation_timestamp
+
     def version_of(self, key: str) -> str | None:
         """The version that a training became, or None."""
         found = self.client.search_model_versions(f"name = '{self.name}' and tags.`{KEY_TAG}` = '{key}'")
@@ -290,16 +342,24 @@ def _of_training(tags: Mapping[str, str]) -> tuple[str, str]:
 
 def _version(client: MlflowClient, name: str, alias: str | None, version: str | None) -> str:
     """The version of a registered model that an alias points to, or that is named itself; it is there."""
-    known = [model.name for model in client.search_registered_models()]
-    if name not in known:
-        raise ValueError(f"no model {name!r} is registered; there are: {', '.join(sorted(known)) or 'none yet'}")
+    _require_model(client, name)
     aliases = client.get_registered_model(name).aliases
-    versions = sorted({str(found.version) for found in client.search_model_versions(f"name = '{name}'")}, key=int)
+    versions = sorted(_versions(client, name), key=int)
     if version in versions or alias in aliases:
         return str(version or aliases[alias])
     asked = f"alias {alias!r}" if alias else f"version {version}"
     has = ", ".join([*(f"@{alias}" for alias in sorted(aliases)), *(f"version {number}" for number in versions)])
     raise ValueError(f"{name} has no {asked}; it has: {has or 'nothing yet'}")
+
+
+def _require_model(client: MlflowClient, name: str) -> None:
+    known = [model.name for model in client.search_registered_models()]
+    if name not in known:
+        raise ValueError(f"no model {name!r} is registered; there are: {', '.join(sorted(known)) or 'none yet'}")
+
+
+def _versions(client: MlflowClient, name: str) -> set[str]:
+    return {str(found.version) for found in client.search_model_versions(f"name = '{name}'")}
 
 
 def _logged_by(client: MlflowClient, run: str) -> str:

@@ -69,7 +69,9 @@ def test_a_changed_crop_changes_the_key(params: Params, crops: Path) -> None:
     assert before != training_key(params, crops)
 
 
-@pytest.mark.parametrize(("section", "values"), [("promotion", {"confidence": 0.9}), ("ingest", {"min_inside": 0.25})])
+@pytest.mark.parametrize(
+    ("section", "values"), [("promotion", {"looks_per_year": 12}), ("ingest", {"min_inside": 0.25})]
+)
 def test_what_comes_after_or_shows_in_the_crops_does_not(
     params: Params, crops: Path, section: str, values: object
 ) -> None:

@@ -1,0 +1,96 @@
+"""What a person decides about a version: promote it, roll back to an earlier champion, retire it. A flow each, so that it is seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from prefect import flow, get_run_logger
+
+from flows.apart import go_apart
+from pipelines.runtime.environment import ROOT, require_checkout
+
+if TYPE_CHECKING:
+    from pipelines.registry.history import Entry
+
+
+@flow(name="promote", flow_run_name="promote {model} version {version}")
+def promote(model: str, version: str, because: str, by: str) -> str:
+    """Makes a version champion, whatever the gate says of it.
+
+    Args:
+        model: Name of the registered model.
+        version: Its version.
+        because: The reason, which the history keeps.
+        by: Who decides.
+    """
+    from pipelines.registry import decisions
+    from pipelines.registry.tracking import Registry
+
+    return _said(decisions.promote(Registry.existing(model), version, because, by))
+
+
+@flow(name="roll back", flow_run_name="roll back {model}")
+def roll_back(model: str, because: str, by: str, to: str | None = None) -> str:
+    """Puts an earlier champion back; the one that it was is not promoted again by a retraining.
+
+    Args:
+        model: Name of the registered model.
+        because: The reason, which the history keeps.
+        by: Who decides.
+        to: The version to go back to; None for the champion before.
+    """
+    from pipelines.registry import decisions
+    from pipelines.registry.tracking import Registry
+
+    return _said(decisions.roll_back(Registry.existing(model), to, because, by))
+
+
+@flow(name="retire", flow_run_name="retire {model} version {version}")
+def retire(model: str, version: str, because: str, by: str) -> str:
+    """Takes a version out of the running: no retraining promotes it.
+
+    Args:
+        model: Name of the registered model.
+        version: Its version.
+        because: The reason, which the history keeps.
+        by: Who decides.
+    """
+    from pipelines.registry import decisions
+    from pipelines.registry.tracking import Registry
+
+    return _said(decisions.retire(Registry.existing(model), version, because, by))
+
+
+def _said(entry: Entry) -> str:
+    now = {
+        "promote": f"version {entry.version} is champion"
+        + (f" in the place of {entry.champion}" if entry.champion else ""),
+        "roll back": f"version {entry.version} is champion again, and {entry.champion} is rolled back",
+        "retire": f"version {entry.version} is retired",
+    }[entry.action]
+    said = f"{entry.model}: {now}"
+    get_run_logger().info(said)
+    return said
+
+
+def main(decide: Callable[..., str], model: str | None, because: str, **which: str | None) -> None:
+    """Lets a person, who types this, decide; what cannot be is refused before Prefect is started.
+
+    Raises:
+        ValueError: There is no such model or version, it is champion or not as it has to be, or another decision is under way.
+    """
+    require_checkout()
+    os.chdir(ROOT)
+    from pipelines.registry.history import person
+    from pipelines.registry.register import own_model
+    from pipelines.registry.tracking import Registry
+
+    registry = Registry.existing(model or own_model())
+    for version in filter(None, which.values()):
+        registry.require(version)
+    if not because.strip():
+        raise ValueError('a decision needs its reason: --because "..."')
+    go_apart()
+    print(decide(model=registry.name, because=because, by=person(), **which), flush=True)
