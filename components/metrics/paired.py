@@ -73,17 +73,17 @@ class Difference:
 
     def chance(self) -> float:
         """How often a model that is no better comes out as low as this, or lower (one-sided t-test)."""
-        from scipy import stats  # a second to import: not for every worker that touches metrics
+        from scipy import special  # slow to import: not for every worker that touches metrics
 
         if self.error == 0:
             return 0.0 if self.mean < 0 else 1.0
-        return float(stats.t.cdf(self.mean / self.error, self.freedom))
+        return float(special.stdtr(self.freedom, self.mean / self.error))
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """In which the mean over all faces lies (two-sided)."""
-        from scipy import stats
+        from scipy import special
 
-        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.error
+        half = float(special.stdtrit(self.freedom, (1 + confidence) / 2)) * self.error if self.error else 0.0
         return self.mean - half, self.mean + half
 
     def faces_needed(self, level: float) -> int | None:
@@ -92,8 +92,8 @@ class Difference:
         The faces' share of the variance falls with their number, the spread between equal models does not:
         mean^2 = (z_level + z_power)^2 (N faces_variance / needed + spread^2), with quantiles of the normal distribution.
         """
-        from scipy import stats
+        from scipy import special
 
-        reach = float(stats.norm.isf(level) + stats.norm.ppf(POWER))
+        reach = float(special.ndtri(1 - level) + special.ndtri(POWER))
         room = (self.mean / reach) ** 2 - self.spread**2
         return int(np.ceil(self.num_faces * self.faces_variance / room)) if room > 0 else None

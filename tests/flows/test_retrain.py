@@ -107,6 +107,7 @@ def test_the_version_leads_back_to_data_code_lock_and_protocol(project):
     read = next(dep for dep in lock(project)["ingest@synthetic"]["deps"] if dep["path"] == "data/synthetic")
     assert f"{read['md5']}, 1 of each batch, held out" == tags["data.synthetic"]
     assert (tags["decision"], tags["reason"]) == ("promote", "the first version")
+    assert re.fullmatch(r"10 faces within 0\.00\d\d px of the evaluation, \d+ ms a face", tags["checked"])
     assert {"heatmark.key", "run_id", "lock", "dvc_lock", "test_nme"} <= set(tags)
 
 
@@ -166,6 +167,63 @@ def test_a_worse_model_is_kept_out_and_a_better_one_is_promoted(project):
     better = project.run(*RETRAIN).stdout
     assert "promote: promote: better" in better
     assert aliases(project) == {"champion": "3", "previous": "1"}
+
+
+def heatmark(project, *words: str, code: int = 0) -> str:
+    """What a command says, within 80 columns."""
+    done = project.run("python", "-m", "heatmark", *words, check=False)
+    assert code == done.returncode, done.stdout + done.stderr
+    said = done.stderr if code else done.stdout
+    assert code or max(map(len, said.splitlines())) <= 80
+    return said
+
+
+def test_versions_history_and_comparison_are_tables(project):
+    versions = heatmark(project, "versions")
+    assert ["3", "2", "1"] == re.findall(r"^│ (\d) +│", versions, re.MULTILINE)
+    assert "@champion" in versions
+    assert "@previous" in versions
+    assert ["promote 3", "keep 2", "promote 1"] == re.findall(r"│ ((?:promote|keep) \d) ", heatmark(project, "history"))
+    shown = heatmark(project, "show", "2")
+    assert "keep 2" in shown
+    assert "promote 3" not in shown
+    compared = heatmark(project, "compare", "3", "1")
+    assert re.search(r"│ all +│ +16 +│ \d+\.\d\d% +│ \d+\.\d\d% +│ -\d+\.\d\d% \(-", compared), compared
+    assert "heatmark: heatmark-tiny has no version 7" in heatmark(project, "compare", "3", "7", code=1)
+    assert "heatmark: no model 'x' is registered" in heatmark(project, "versions", "--model", "x", code=1)
+
+
+def test_what_was_rolled_back_by_hand_stays_so_until_it_is_asked_for_by_name(project):
+    said = heatmark(project, "rollback", "--because", "blurred in the field")
+    assert said.endswith(f"{MODEL}: version 1 is champion again, and 3 is rolled back\n")
+    assert aliases(project) == {"champion": "1"}
+    again = project.run(*RETRAIN).stdout
+    assert "promote: keep: it was rolled back by " in again
+    assert aliases(project) == {"champion": "1"}
+    heatmark(project, "promote", "3", "--because", "it was the camera")
+    assert aliases(project) == {"champion": "3", "previous": "1"}
+    history = heatmark(project, "history")
+    assert ["promote 3", "roll back 3", "promote 3", "keep 2"] == re.findall(
+        r"│ ((?:promote|keep|roll back) \d) ", history
+    )[:4]
+    assert "it was the camera" in history
+
+
+def test_a_version_whose_files_were_exchanged_is_not_promoted(project):
+    """Another model in its place loads without complaint; its answers give it away."""
+    folders = {}
+    for version in ("2", "3"):
+        source = client(project).get_model_version(MODEL, version).source
+        (folders[version],) = (project.root / "runs/mlartifacts").glob(
+            f"**/{source.removeprefix('models:/')}/artifacts/**/model.safetensors"
+        )
+    kept = folders["2"].read_bytes()
+    shutil.copy(folders["3"], folders["2"])
+    said = heatmark(project, "promote", "2", "--because", "no reason", code=1)
+    folders["2"].write_bytes(kept)
+    assert re.search(r"heatmark-tiny version 2 does not stand its check: .* px is allowed|sha256", said), said
+    assert aliases(project) == {"champion": "3", "previous": "1"}
+    assert "no reason" not in heatmark(project, "history")
 
 
 def test_dvc_compares_experiments_and_draws_plots(project):

@@ -248,7 +248,7 @@ def test_a_decision_that_is_under_way_elsewhere_is_waited_for_or_said(registry):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pipelines.registry.history.WAIT_S", 1)
         with pytest.raises(
-            ValueError, match="is carried out just now .promote version 3, by bob on another-machine:1.: look at"
+            ValueError, match=r"is carried out just now .promote version 3, by bob on another-machine:1.: look at"
         ):
             carry_out(BETTER, registry)
     assert "1" == registry.aliases()["champion"]

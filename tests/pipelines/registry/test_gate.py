@@ -119,7 +119,7 @@ def test_a_guarded_subset_with_too_few_faces_to_tell_asks_for_more():
 
 def test_a_guard_of_no_subset_is_refused_with_those_that_there_are():
     with pytest.raises(
-        ValueError, match="promotion.guards: no test face is in subset 'pose'; there are: frontal, profile"
+        ValueError, match=r"promotion\.guards: no test face is in subset 'pose'; there are: frontal, profile"
     ):
         decide(FACES, measured(noisy(0.005)), policy(guards={"pose": 0.05}))
 

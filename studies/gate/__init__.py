@@ -1,0 +1,1 @@
+"""How often the gate errs, and what it can see."""
