@@ -287,6 +287,15 @@ def retire(version: Version, because: Because, model: Model = None) -> None:
     decisions.main(decisions.retire, model, because, version=version)
 
 
+@app.command(rich_help_panel=DECIDE)
+def reproduce(version: Version, model: Model = None) -> None:
+    """Make a version again from all that made it, and compare."""
+    _checkout()
+    from pipelines.registry import reproduce as reproducing
+
+    print(f"reproduce: {reproducing.reproduce(_registry(model), version)}")
+
+
 def _registry(model: str | None) -> Any:
     """The registered model of this name, or of the checkout's params."""
     if model is None:

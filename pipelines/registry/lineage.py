@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,11 +14,14 @@ import yaml
 
 from pipelines.params import Params, TrainParams
 from pipelines.registry.dependencies import dependencies
+from pipelines.registry.packages import LOCK
 from pipelines.runtime.environment import ROOT
 
 # The params that decide a training; those of `dvc.yaml` are the same, and the name, which stands in its paths. What
 # `train.start_from` names may be the same model under another name: its weights are among the dependencies.
 TRAIN = tuple(f"train.{name}" for name in TrainParams.model_fields if name != "start_from")
+# A scheduled run is ahead of any commit, so it keeps what it ran with.
+PROVENANCE = ("dvc.lock", "data.dvc", "params.yaml", LOCK)
 DECISIVE = ("scheme", "datasets", "preprocess", "augment", "codec", "network", "loss", "evaluate.protocol", *TRAIN)
 
 
@@ -88,11 +93,33 @@ def committed_data_version() -> str | None:
 
 
 def git_commit() -> str:
-    """The commit that is checked out, with "+changes" where files differ from it; "none" outside git."""
+    """The commit that is checked out, with "+changes" where `git_changes` gives any; "none" outside git."""
     commit = _git("rev-parse", "HEAD")
     if not commit:
         return "none"
-    return commit + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    return commit + ("+changes" if git_changes() else "")
+
+
+def git_changes() -> str:
+    """What differs from the commit, as `git apply` takes it; without what each retraining changes, and each run keeps itself."""
+    kept = [f":(exclude){name}" for name in (*PROVENANCE, "reports")]
+    words = ["git", "diff", "--binary", "HEAD", "--", ".", *kept]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def machine() -> str:
+    """What, beside all that is versioned, decides the last digit: the processor, and the build of torch."""
+    import torch
+
+    processor = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
+    return f"{processor}, torch {torch.__version__}"
+
+
+def _processor() -> str:
+    listed = Path("/proc/cpuinfo")
+    names = re.findall(r"(?m)^model name\s*: (.+)$", listed.read_text(encoding="utf-8")) if listed.is_file() else []
+    return names[0] if names else platform.machine()
 
 
 def _git(*words: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from components.model import LandmarkModel
 from pipelines.params import Params, load_params
 from pipelines.registry import tracking
-from pipelines.registry.lineage import data_version, datasets_tags, git_commit
+from pipelines.registry.lineage import PROVENANCE, data_version, datasets_tags, git_changes, git_commit, machine
 from pipelines.registry.packages import LOCK
 from pipelines.registry.start import Start
 from pipelines.registry.verify import log_faces
@@ -22,9 +22,9 @@ from pipelines.runtime.environment import ROOT
 from pipelines.runtime.tables import read_table
 from pipelines.scoring.held_out import faces_to_measure
 
-# Beside the report: a scheduled run is ahead of any commit, so it keeps what it ran with.
 CARD = "card.html"
-PROVENANCE = ["dvc.lock", "data.dvc", "params.yaml", LOCK]
+# What a commit was changed by when its model was registered; empty where it was not.
+CHANGES = "provenance/changes.diff"
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ def register(params: Params, model: Path, reports: Path, made: Path) -> Register
         run.set_tags(tags)
         for path in (made / "code" / "train.json", *(ROOT / name for name in PROVENANCE)):
             run.log_file(path, "provenance")
+        run.log_text(git_changes(), CHANGES)
         for name in params.datasets:
             run.log_file(made / "annotations" / name / CARD, f"provenance/{name}")
         tags |= log_faces(run, faces_to_measure(made / "crops", params), read_table(reports / "errors.parquet"))
@@ -103,6 +104,7 @@ def lineage_tags(metrics: dict, key: str, run: str) -> dict[str, str]:
         "run_id": run,
         "data_version": data_version(),
         "git_commit": git_commit(),
+        "machine": machine(),
         "lock": _file_hash(LOCK),
         "dvc_lock": _file_hash("dvc.lock"),
         "protocol": f"{metrics['protocol']['name']}:{metrics['protocol']['hash']}",

@@ -141,6 +141,9 @@ class Run:
     def metric(self, name: str) -> float | None:
         return self.client.get_run(self.id).data.metrics.get(name)
 
+    def log_text(self, text: str, name: str) -> None:
+        self.client.log_text(self.id, text, name)
+
     def log_file(self, path: Path, folder: str | None = None) -> None:
         self.client.log_artifact(self.id, str(path), folder)
 

@@ -188,7 +188,7 @@ def test_versions_history_and_comparison_are_tables(project):
     assert "keep 2" in shown
     assert "promote 3" not in shown
     compared = heatmark(project, "compare", "3", "1")
-    assert re.search(r"│ all +│ +16 +│ \d+\.\d\d% +│ \d+\.\d\d% +│ -\d+\.\d\d% \(-", compared), compared
+    assert re.search(r"│ all +│ +14 +│ \d+\.\d\d% +│ \d+\.\d\d% +│ -\d+\.\d\d% \(-", compared), compared
     assert "heatmark: heatmark-tiny has no version 7" in heatmark(project, "compare", "3", "7", code=1)
     assert "heatmark: no model 'x' is registered" in heatmark(project, "versions", "--model", "x", code=1)
 
