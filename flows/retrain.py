@@ -18,10 +18,11 @@ from prefect.cache_policies import NO_CACHE
 from flows.apart import go_apart
 from flows.commands import stream
 from flows.summary import Summary, markdown, show
+from flows.workspace import only_writer
 from pipelines.runtime import command
-from pipelines.runtime.environment import ROOT, STATE, from_root, require_checkout
+from pipelines.runtime.environment import ROOT, from_root, require_checkout
 from pipelines.runtime.links import links, way_out
-from pipelines.runtime.outputs import alone, whole_file, whole_folder
+from pipelines.runtime.outputs import whole_file, whole_folder
 
 if TYPE_CHECKING:
     from pipelines.params import Params
@@ -281,7 +282,7 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
         recipe: A recipe to make the current params, or a whole params file; None keeps params.yaml.
         data: A folder to bring into `data/`; None takes what is there.
     """
-    with alone(STATE / "retrain.lock", "another retraining is running in this folder"):
+    with only_writer():
         params = check(recipe, data)
         use_recipe(recipe, params)
         if data:
