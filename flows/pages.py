@@ -10,11 +10,11 @@ from pipelines.runtime.environment import require_checkout
 
 
 def main(mlflow_port: int = 5000, prefect_port: int = 4200) -> None:
-    """Serves both on this machine until Ctrl-C."""
+    """Serves both on this machine until Ctrl-C; where a server of this checkout runs already, shows that one."""
     require_checkout()
     try:
         with mlflow_server(mlflow_port) as mlflow, prefect_server(prefect_port) as prefect:
-            print(f"MLflow   {mlflow}\nPrefect  {prefect}\nCtrl-C ends both.", flush=True)
+            print(f"MLflow   {mlflow}\nPrefect  {prefect}\nCtrl-C ends what was started here.", flush=True)
             while True:
                 time.sleep(1)
     except KeyboardInterrupt:
