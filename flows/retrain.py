@@ -312,9 +312,10 @@ def main(recipe: str | None = None, data: str | None = None) -> None:
     recipe, data = from_root(recipe), from_root(data)
     os.chdir(ROOT)
     go_apart()
-    # The flow does as much, but what it says of wrong input comes with all that Prefect says of a flow that failed.
+    # The flow does as much, but not before Prefect's server has started.
     require_api()
-    check.fn(recipe, data)
+    with only_writer():
+        check.fn(recipe, data)
     show(Summary(**retrain(recipe, data)))
 
 

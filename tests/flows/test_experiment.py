@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 HEATMARK = (sys.executable, "-m", "heatmark")
-EXPERIMENT = (*HEATMARK, "exp", "train.epochs=400")
+EXPERIMENT = (*HEATMARK, "exp", "train.epochs=20000")  # it ends when it is stopped
 BUSY = "heatmark: a retraining or an experiment is running in this folder: try again when it has ended\n"
 TRACKED = ("params.yaml", "dvc.lock", "reports/tiny/metrics.json")
 
