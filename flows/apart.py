@@ -1,10 +1,12 @@
-"""Work that a Ctrl-C reaches alone, and not its helpers: they are needed to end it well."""
+"""Work that a Ctrl-C reaches alone, not its helpers, and once: they are needed to end it well, and so is time."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -37,3 +39,33 @@ def go_apart() -> None:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     sys.exit(code if code >= 0 else 128 - code)
+
+
+@contextmanager
+def one_stop() -> Iterator[None]:
+    """Within the block a Ctrl-C, a `kill` or a hang-up is a KeyboardInterrupt, once: then there is something to put in order."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    # `nohup` means what it says. A Ctrl-C counts even where a shell in the background has it ignored: children that are to be
+    # ended by one would ignore it with us.
+    taken = [number for number in STOPS if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in taken}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Whatever would stop this process waits for the end of the block."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

@@ -17,11 +17,13 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.apart import go_apart
 from flows.commands import stream
+from flows.servers import require_api
 from flows.summary import Summary, markdown, show
+from flows.workspace import only_writer
 from pipelines.runtime import command
-from pipelines.runtime.environment import ROOT, STATE, from_root, require_checkout
+from pipelines.runtime.environment import ROOT, from_root, require_checkout
 from pipelines.runtime.links import links, way_out
-from pipelines.runtime.outputs import alone, whole_file, whole_folder
+from pipelines.runtime.outputs import whole_file, whole_folder
 
 if TYPE_CHECKING:
     from pipelines.params import Params
@@ -42,10 +44,11 @@ def check(recipe: str | None, data: str | None) -> Params:
     """Finds out before hours of work, not after them, whether they can be done and kept; changes nothing.
 
     Raises:
-        ValueError: A key of the recipe is wrong, DATA is no dataset's folder or has links in it, another dataset is missing,
-            a folder cannot be written, the tracking server does not answer, or the model to start from is not there or does
-            not fit.
+        ValueError: A key of the recipe is wrong, DATA is no folder of its dataset's layout or has links in it, a dataset is
+            missing, a folder cannot be written, the tracking server does not answer, or the model to start from is not there
+            or does not fit.
     """
+    from pipelines.first_look import first_look
     from pipelines.params import load_params
     from pipelines.registry import parent, tracking
 
@@ -57,7 +60,10 @@ def check(recipe: str | None, data: str | None) -> Params:
         raise ValueError(
             f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
         )
-    check_there(params, brought(data, params))
+    name = brought(data, params)
+    check_there(params, name)
+    if data and name:
+        first_look(Path(data), params.source(name))
     for folder in ("artifacts", "reports"):
         with whole_file(ROOT / folder / params.name / ".writable") as partial:
             partial.touch()
@@ -134,17 +140,20 @@ def brought(data: str | None, params: Params) -> str | None:
 
 
 def check_there(params: Params, brought: str | None) -> None:
-    """Refuses to begin with some of several datasets.
+    """Refuses to begin without a dataset.
 
     Raises:
         ValueError: One is neither brought nor in data/.
     """
     absent = [name for name in params.datasets if name != brought and not has_files(ROOT / "data" / name)]
-    if absent and len(params.datasets) > 1:
-        raise ValueError(
-            f"data/{absent[0]} is missing or empty, and recipe {params.name} has the datasets {', '.join(params.datasets)}: "
-            "put it there, or bring it by DATA"
-        )
+    if not absent:
+        return
+    missing = f"data/{absent[0]} is missing or empty"
+    if len(params.datasets) == 1:
+        raise ValueError(f"{missing}: `make data` draws faces, `make retrain DATA=FOLDER` brings a dataset")
+    raise ValueError(
+        f"{missing}, and recipe {params.name} has the datasets {', '.join(params.datasets)}: put it there, or bring it by DATA"
+    )
 
 
 def has_files(folder: Path) -> bool:
@@ -281,7 +290,7 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
         recipe: A recipe to make the current params, or a whole params file; None keeps params.yaml.
         data: A folder to bring into `data/`; None takes what is there.
     """
-    with alone(STATE / "retrain.lock", "another retraining is running in this folder"):
+    with only_writer():
         params = check(recipe, data)
         use_recipe(recipe, params)
         if data:
@@ -303,6 +312,10 @@ def main(recipe: str | None = None, data: str | None = None) -> None:
     recipe, data = from_root(recipe), from_root(data)
     os.chdir(ROOT)
     go_apart()
+    # The flow does as much, but not before Prefect's server has started.
+    require_api()
+    with only_writer():
+        check.fn(recipe, data)
     show(Summary(**retrain(recipe, data)))
 
 

@@ -6,13 +6,17 @@ import os
 from contextlib import nullcontext
 
 from flows.apart import go_apart
-from flows.servers import prefect_server
+from flows.servers import prefect_server, require_api
 from pipelines.runtime import command
 from pipelines.runtime.environment import ROOT, from_root, require_checkout
 
 
 def main(cron: str = "0 3 * * *", recipe: str | None = None, data: str | None = None, port: int = 4200) -> None:
-    """Retrains at CRON (UTC) until Ctrl-C, by the server that PREFECT_API_URL names, or by one started here on loopback."""
+    """Retrains at CRON (UTC) until Ctrl-C, by the server that PREFECT_API_URL names, or by this checkout's own on loopback.
+
+    Raises:
+        ValueError: The server does not answer, or cannot start.
+    """
     require_checkout()
     parameters = {"recipe": from_root(recipe), "data": from_root(data)}
     os.chdir(ROOT)
@@ -20,6 +24,7 @@ def main(cron: str = "0 3 * * *", recipe: str | None = None, data: str | None = 
     with nullcontext() if os.environ.get("PREFECT_API_URL") else prefect_server(port) as address:
         if address:
             os.environ["PREFECT_API_URL"] = f"{address}/api"
+        require_api()
         _serve(cron, parameters)
 
 

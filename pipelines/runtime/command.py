@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 import typer
 
 from components.text import printable
 from pipelines.runtime import environment
+from pipelines.runtime.unchanged import check_unchanged
 
 STOPPED = 130  # 128 and SIGINT, as shells have it
+PARAMS = "params"  # what a stage of DVC calls the file of parameters that it reads
 
 
 def run(*mains: Callable[..., None]) -> None:
@@ -34,6 +37,8 @@ def _ending_well(main: Callable[..., None], name: str) -> Callable[..., None]:
     def ended(*words: object, **options: object) -> None:
         try:
             main(*words, **options)
+            if PARAMS in options:  # DVC records no stage that fails
+                check_unchanged(Path(str(options[PARAMS])))
         except ValueError as error:
             code, sentence = 1, printable(str(error))
         except KeyboardInterrupt:

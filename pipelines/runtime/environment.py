@@ -124,6 +124,11 @@ def tracking_uri() -> str:
     return named or f"sqlite:///{RUNS / 'mlflow.db'}"
 
 
+def prefect_home() -> Path:
+    """Prefect's folder, with the database of its own server."""
+    return Path(os.environ.get("PREFECT_HOME") or STATE / "prefect")
+
+
 def ray_address() -> str | None:
     """The cluster to join, or None for a Ray of our own."""
     return os.environ.get("RAY_ADDRESS") or None

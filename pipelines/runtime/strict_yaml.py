@@ -26,6 +26,8 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
+from pipelines.runtime.unchanged import note
+
 # Our longest recipe is 5 kB, its longest value 40 characters, its longest list 2 items.
 MAX_BYTES, MAX_TEXT, MAX_ITEMS = 64 * 1024, 200, 100
 # What YAML reads as a word, not as null, true or false.
@@ -98,6 +100,7 @@ def _text(path: Path) -> str:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
+    note(path, content)
     if len(content) > MAX_BYTES:
         raise ValueError(f"{path}: over {MAX_BYTES:,} bytes; a recipe is a few thousand")
     try:

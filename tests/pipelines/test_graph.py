@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import subprocess
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from pipelines.registry.closure import Closure
 from pipelines.registry.dependencies import BY_SOURCE, TOGETHER, chosen_parts, stages
 from pipelines.registry.lineage import DECISIVE
 from pipelines.registry.sources import Sources
+from pipelines.runtime.command import PARAMS
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -42,6 +45,12 @@ def test_a_stage_depends_on_its_own_computed_file_and_on_data_and_names_no_code(
 
 def test_the_params_that_make_dvc_train_again_are_those_that_the_training_key_hashes():
     assert {"name", *DECISIVE} == set(GRAPH["train"]["params"])
+
+
+@pytest.mark.parametrize("stage", GRAPH)
+def test_every_stage_reads_its_params_from_the_file_that_is_checked_when_it_ends(stage):
+    module = importlib.import_module(GRAPH[stage]["cmd"].split()[2])
+    assert Path("params.yaml") == inspect.signature(module.main).parameters[PARAMS].default
 
 
 def test_dvc_and_we_mean_the_same_stages():
