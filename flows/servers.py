@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.runtime.environment import ROOT, RUNS, prefect_home, tracking_uri
+from pipelines.runtime.environment import ROOT, RUNS, prefect_home, tracking_uri, without_password
 
 HOST = "127.0.0.1"
 WAIT_S, ANSWER_S = 120, 10
@@ -34,8 +34,8 @@ def prefect_server(port: int = 4200) -> Iterator[str]:
 def mlflow_server(port: int = 5000) -> Iterator[str]:
     """MLflow's server over the tracking store, as above; where the store is a server itself, that one. Yields its address."""
     uri = tracking_uri()
-    if (parts := urlsplit(uri)).scheme in ("http", "https"):
-        yield parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without a password
+    if urlsplit(uri).scheme in ("http", "https"):
+        yield without_password(uri)
         return
     RUNS.mkdir(exist_ok=True)
     store = ["--backend-store-uri", uri, "--default-artifact-root", (RUNS / "mlartifacts").as_uri()]
@@ -61,7 +61,7 @@ def require_api() -> None:
         error = client.api_healthcheck()
     if error:
         raise ValueError(
-            f"no Prefect server answers at PREFECT_API_URL={url} ({type(error).__name__}): start it, or unset the variable to do "
+            f"no Prefect server answers at PREFECT_API_URL={without_password(url)} ({type(error).__name__}): start it, or unset the variable to do "
             "without one"
         )
 

@@ -20,7 +20,7 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 
 from pipelines.registry.model_code import requirements, stage_code
-from pipelines.runtime.environment import CHECKOUT, ROOT, RUNS, tracking_uri
+from pipelines.runtime.environment import CHECKOUT, ROOT, RUNS, tracking_uri, without_password
 from pipelines.runtime.outputs import in_turn
 
 EXPERIMENT = "heatmark"
@@ -75,12 +75,11 @@ def every_run(client: MlflowClient, experiment: str, asked: str) -> Iterator[tup
 
 
 def _ask(uri: str) -> None:
-    shown = uri.replace(urlsplit(uri).netloc, urlsplit(uri).netloc.rpartition("@")[2])  # without a password
     try:
         requests.get(f"{uri.rstrip('/')}/health", timeout=WAIT_S).raise_for_status()
     except requests.RequestException as error:
         raise ValueError(
-            f"the MLflow server {shown} does not answer ({type(error).__name__}): start it, or unset MLFLOW_TRACKING_URI "
+            f"the MLflow server {without_password(uri)} does not answer ({type(error).__name__}): start it, or unset MLFLOW_TRACKING_URI "
             f"to track in {RUNS.name}/mlflow.db"
         ) from error
 

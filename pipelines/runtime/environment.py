@@ -12,6 +12,7 @@ import re
 import secrets
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT_VARIABLE = "HEATMARK_ROOT"
 # glibc gives large blocks back at once, and faults their pages in again at every step; never here. In any thread but the first,
@@ -122,6 +123,16 @@ def tracking_uri() -> str:
     if not named and CHECKOUT is None:
         raise ValueError("there is no registry here: work in a checkout of Heatmark, or set MLFLOW_TRACKING_URI")
     return named or f"sqlite:///{RUNS / 'mlflow.db'}"
+
+
+def without_password(uri: str) -> str:
+    """A server's address as it may be shown: no user, no password.
+
+    >>> without_password("http://ann:secret@host:5000/api")
+    'http://host:5000/api'
+    """
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def prefect_home() -> Path:
