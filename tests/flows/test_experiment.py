@@ -87,7 +87,7 @@ def workers(root: Path) -> list[str]:
 @pytest.mark.parametrize("stop", [ctrl_c, subprocess.Popen.terminate], ids=["ctrl-c", "kill"])
 def test_a_stopped_experiment_leaves_the_workspace_as_it_was_and_nothing_running(project, stop):
     before = state(project)
-    process = begin(project, EXPERIMENT, "train: epoch")
+    process = begin(project, EXPERIMENT, "steps of 8 faces")
     assert before["params.yaml"] != (project.root / "params.yaml").read_bytes()
     stop(process)
     assert 130 == process.wait(90)
@@ -97,7 +97,7 @@ def test_a_stopped_experiment_leaves_the_workspace_as_it_was_and_nothing_running
 
 
 def test_a_retraining_is_refused_while_an_experiment_runs(project):
-    process = begin(project, EXPERIMENT, "train: epoch")
+    process = begin(project, EXPERIMENT, "steps of 8 faces")
     changed = (project.root / "params.yaml").read_bytes()
     refused = project.run(*HEATMARK, "retrain", check=False)
     assert (1, BUSY) == (refused.returncode, refused.stderr)
