@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -41,25 +40,3 @@ def test_a_version_is_made_again_bit_by_bit_whatever_the_checkout_has_become(pro
     assert (made / LOSS).read_text().endswith("# Not committed.\n")
     assert not list((made / "runs").glob("mlartifacts/*"))[1:]
     assert "epochs: 1\n" in (project.root / "params.yaml").read_text()
-
-
-def test_code_that_was_never_added_to_git_is_named_before_any_work(project):
-    from pipelines.registry.reproduce import check_code
-
-    kept = project.root / "kept"
-    kept.mkdir()
-    (kept / "train.json").write_text(json.dumps({"files": {LOSS: "0" * 64, "params: train": "1"}}))
-    with pytest.raises(
-        ValueError, match=f"{LOSS} is another one in commit and changes of that version: it was not added to git"
-    ):
-        check_code(project.root, kept)
-
-
-def test_a_commit_that_is_not_here_says_where_to_look(project):
-    run = project.run(
-        "python", "-c",
-        "from pipelines.registry.reproduce import check_out; from pathlib import Path\n"
-        "try: check_out(Path('runs/x'), 'f' * 40, Path('kept'))\n"
-        "except ValueError as error: print(error)",
-    )  # fmt: skip
-    assert f"commit {'f' * 40} is not in this clone: `git fetch --all`" in run.stdout
