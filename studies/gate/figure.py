@@ -19,7 +19,7 @@ def write_figure(
     replaced: Mapping[str, np.ndarray],
     nights: int,
     differences: np.ndarray,
-    power: Mapping[int, np.ndarray],
+    power: Mapping[str, np.ndarray],
     budget: float,
 ) -> None:
     """Writes a PNG.
@@ -29,7 +29,7 @@ def write_figure(
         replaced: Rule -> night (years,) of the first wrong promotion; `nights` where there was none.
         nights: Of a year.
         differences: That were tried (D,), shares of the NME.
-        power: Number of test faces -> how often each difference was promoted (D,), fractions.
+        power: Rule and number of test faces -> how often each difference was promoted (D,), fractions.
         budget: Of a year, a fraction.
     """
     with rc_context(plots.STYLE):
@@ -52,10 +52,10 @@ def draw_errors(axes: Axes, replaced: Mapping[str, np.ndarray], nights: int, bud
     axes.legend(frameon=False)
 
 
-def draw_power(axes: Axes, differences: np.ndarray, power: Mapping[int, np.ndarray]) -> None:
+def draw_power(axes: Axes, differences: np.ndarray, power: Mapping[str, np.ndarray]) -> None:
     """Share of looks that promote, by how much better the model is."""
-    for color, (faces, shares) in zip(plots.COLORS, power.items(), strict=False):
-        axes.plot(100 * differences, 100 * shares, marker="o", label=f"{faces:,} test faces", color=color)
+    for color, (rule, shares) in zip(plots.COLORS, power.items(), strict=False):
+        axes.plot(100 * differences, 100 * shares, marker="o", label=rule, color=color)
     axes.axhline(80, color=plots.ALARM, linestyle=":", label="80%")
     axes.set(xlabel="better by, % of the NME", ylabel="% of looks", title="A better model is promoted")
     axes.set(ylim=(0, 101))

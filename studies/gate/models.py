@@ -52,6 +52,15 @@ class Trainings:
         return float(np.sqrt(max(0.0, square_t - square_r) / faces) / self.nme.mean())
 
     @cached_property
+    def levelled(self) -> np.ndarray:
+        """The errors (S, N), after all trainings were brought to the same NME."""
+        return self.nme * (self.nme.mean() / self.nme.mean(1, keepdims=True))
+
+    def equal(self) -> Trainings:
+        """The same, of models that are equally good on the whole: no seed has luck."""
+        return Trainings(self.levelled, self.subjects, self.subsets)
+
+    @cached_property
     def _subject(self) -> tuple[np.ndarray, list[np.ndarray]]:
         """Number of each face's subject (N,), and the rows of each subject."""
         _, number = np.unique(self.subjects, return_inverse=True)
@@ -72,10 +81,9 @@ class Trainings:
         Each subject is answered by a training of its own, picked at random, after all trainings were brought to the same NME;
         then the whole by a seed's luck, normal with the standard deviation `spread`.
         """
-        level = self.nme * (self.nme.mean() / self.nme.mean(1, keepdims=True))
         pick = rng.integers(len(self.nme), size=faces.subjects[-1] + 1)
         luck = 1 + self.spread * rng.standard_normal()
-        return level[pick[faces.subjects], faces.rows] * luck
+        return self.levelled[pick[faces.subjects], faces.rows] * luck
 
     def subsets_of(self, faces: Faces) -> list[Sequence[str] | None]:
         return [self.subsets[row] for row in faces.rows]

@@ -62,10 +62,10 @@ def but_worse_on(trainings: Trainings, subset: str, share: float, worse: float) 
 
 
 def smallest(differences: np.ndarray, power: np.ndarray, wanted: float) -> float:
-    """The smallest difference that is seen as often as wanted, between those that were tried; infinite if none is."""
+    """The smallest difference that is seen as often as wanted, between those that were tried; NaN if none is."""
     reached = np.flatnonzero(power >= wanted)
     if not len(reached):
-        return float("inf")
+        return float("nan")
     at = reached[0]
     if at == 0:
         return float(differences[0])
