@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from pipelines.registry.moved import require_unmoved
 from pipelines.runtime.environment import ROOT, RUNS, tracking_uri
 
 HOST = "127.0.0.1"
@@ -27,7 +28,12 @@ def prefect_server(port: int = 4200) -> Iterator[str]:
 
 @contextmanager
 def mlflow_server(port: int = 5000) -> Iterator[str]:
-    """MLflow's server over the tracking store; yields its address."""
+    """MLflow's server over the tracking store; yields its address.
+
+    Raises:
+        ValueError: This checkout's own store still keeps its artifacts where the checkout was before.
+    """
+    require_unmoved()
     RUNS.mkdir(exist_ok=True)
     store = ["--backend-store-uri", tracking_uri(), "--default-artifact-root", (RUNS / "mlartifacts").as_uri()]
     command = [sys.executable, "-m", "mlflow", "server", *store, "--host", HOST, "--port", str(port), "--workers", "1"]
