@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT_VARIABLE = "HEATMARK_ROOT"
@@ -127,6 +128,11 @@ def tracking_uri() -> str:
 def ray_address() -> str | None:
     """The cluster to join, or None for a Ray of our own."""
     return os.environ.get("RAY_ADDRESS") or None
+
+
+def short_ray_folder() -> Path:
+    """Where a Ray of our own keeps its session, where the checkout's path is too long for its sockets."""
+    return Path(tempfile.gettempdir()) / f"heatmark-{os.getuid()}"
 
 
 def storage() -> str:
