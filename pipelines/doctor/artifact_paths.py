@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.doctor.check import Check, ok, some, wrong
+from pipelines.doctor.check import Check, are, ok, some, wrong
 from pipelines.registry import moved
 
 
@@ -16,5 +16,7 @@ def look() -> Check:
     except ValueError:
         return ok("not known: the store cannot be read, as said above")
     if found:
-        return wrong(f"{len(found)} are noted in {some(moved.former(found))}: this folder was moved", moved.COMMAND)
+        return wrong(
+            f"{are(len(found), 'place')} noted in {some(moved.former(found))}: this folder was moved", moved.COMMAND
+        )
     return ok("all artifacts are noted in this checkout")

@@ -38,6 +38,11 @@ def wrong(seen: str, mend: str) -> Check:
     return Check(WRONG, seen, mend)
 
 
+def are(count: int, noun: str) -> str:
+    """A count with its noun and verb: "1 file is", "2 files are"."""
+    return f"1 {noun} is" if count == 1 else f"{count} {noun}s are"
+
+
 def some(names: list[str], shown: int = 3) -> str:
     """The first of some names, and how many more there are."""
     more = f" and {len(names) - shown} more" if len(names) > shown else ""

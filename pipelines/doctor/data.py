@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 from pipelines.doctor import dvc_store
-from pipelines.doctor.check import Check, ok, some, warning, wrong
+from pipelines.doctor.check import Check, are, ok, some, warning, wrong
 
 # Bytes to read, of which a disk gives the most within some seconds; past it, names alone are compared.
 BUDGET = 1 << 29
@@ -33,15 +34,24 @@ def look(root: Path, budget: int = BUDGET) -> Check:
 
 
 def _compare(data: Path, files: dict[str, str], budget: int) -> Check:
-    found = {path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()}
+    patterns = _ignored(data.parent / ".dvcignore")
+    below = [path.relative_to(data) for path in data.rglob("*") if path.is_file()]
+    found = {
+        path.as_posix() for path in below if not any(fnmatch(part, one) for part in path.parts for one in patterns)
+    }
     for names, what in ((files.keys() - found, "missing"), (found - files.keys(), "not in data.dvc")):
         if names:
-            return wrong(f"{len(names)} files are {what}: {some(sorted(names))}", AGAIN)
+            return wrong(f"{are(len(names), 'file')} {what}: {some(sorted(names))}", AGAIN)
     changed, num_read = dvc_store.differing(((data / name, files[name]) for name in sorted(files)), budget)
     if changed:
         names_ = some([path.relative_to(data).as_posix() for path in changed])
-        return wrong(f"{len(changed)} files are not as in data.dvc: {names_}", AGAIN)
+        return wrong(f"{are(len(changed), 'file')} not as in data.dvc: {names_}", AGAIN)
     return ok(f"{len(files)} files as in data.dvc{_how_far(num_read, len(files))}")
+
+
+def _ignored(file: Path) -> list[str]:
+    """The names and endings that DVC passes over."""
+    return file.read_text(encoding="utf-8").split() if file.is_file() else []
 
 
 def _how_far(num_read: int, count: int) -> str:

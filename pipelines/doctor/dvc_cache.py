@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from pipelines.doctor import dvc_store
-from pipelines.doctor.check import Check, ok, some, wrong
+from pipelines.doctor.check import Check, are, ok, some, wrong
 from pipelines.doctor.data import BUDGET
 
 NAME = re.compile(r"[0-9a-f]{30}(\.dir)?")
@@ -24,7 +24,7 @@ def look(root: Path, budget: int = BUDGET) -> Check:
         names = [path.relative_to(folder).as_posix() for path in damaged]
         place = folder.relative_to(root) if folder.is_relative_to(root) else folder
         return wrong(
-            f"{len(damaged)} of {num_read} files that were read are damaged: {some(names)}",
+            f"{are(len(damaged), 'file')} damaged, of {num_read} that were read: {some(names)}",
             f"rm -f {place}/{names[0]}{' and the others' * (len(names) > 1)}; then dvc fetch, or make retrain, which makes "
             "them again",
         )

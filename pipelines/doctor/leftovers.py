@@ -63,8 +63,9 @@ def processes(root: Path) -> Check:
     orphans = [pid for pid in neighbours.pids() if _is_ray(pid) and _works_in(pid, root) and not _has_driver(pid, root)]
     if not orphans:
         return ok("no Ray goes on without its driver")
+    verb = "goes" if len(orphans) == 1 else "go"
     return warning(
-        f"{len(orphans)} of Ray go on without a driver: {some(list(map(str, orphans)))}",
+        f"{len(orphans)} of Ray {verb} on without a driver: {some(list(map(str, orphans)))}",
         f"kill {' '.join(map(str, orphans))}",
     )
 

@@ -30,7 +30,7 @@ def look(root: Path) -> Check:
         fault = _fault(address, root)
     except subprocess.TimeoutExpired:
         return wrong(f"did not answer in {WAIT_S} s", "try again when this machine is less busy, or unset RAY_ADDRESS")
-    seen = f"{version}; RAY_ADDRESS={without_secrets(address)}"
+    seen = f"{version}; RAY_ADDRESS={without_secrets(address).rpartition('@')[2]}"
     if fault:
         return wrong(f"{seen} {fault}", "start the cluster (docs/cluster.md), or unset RAY_ADDRESS")
     return ok(f"{seen} answers")

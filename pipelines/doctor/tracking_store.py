@@ -13,6 +13,8 @@ from pipelines.runtime.environment import ROOT, tracking_uri
 
 UNSET = "unset MLFLOW_TRACKING_URI to track in runs/mlflow.db"
 
+BUSY_S = 10
+
 
 def look() -> Check:
     """Whether it is there, of this MLflow's schema, and can be written."""
@@ -29,13 +31,13 @@ def _file(uri: str, path: Path) -> Check:
         return ok(f"{shown} is not there yet: the first training makes it")
     back = f"put a copy of {shown} back, or move it away and begin another"
     try:
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as store:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)) as store:
             (whole,) = store.execute("PRAGMA quick_check(1)").fetchone()
             store.execute("BEGIN IMMEDIATE")  # what a writer begins with
             store.execute("ROLLBACK")
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
-            return warning(f"{shown} has been locked for 10 s", f"fuser {shown} says by whom; wait, or end that")
+            return warning(f"{shown} has been locked for {BUSY_S} s", f"fuser {shown} says by whom; wait, or end that")
         return wrong(f"{shown} cannot be written: {error}", f"chmod u+w {shown} and its folder, or free the disk")
     except sqlite3.DatabaseError as error:
         return wrong(f"{shown} is damaged: {error}", back)

@@ -20,6 +20,7 @@ from pipelines.runtime.environment import CHECKOUT, ROOT, RUNS, STATE, tracking_
 from pipelines.runtime.neighbours import having_open
 from pipelines.runtime.outputs import alone, in_turn, whole_file
 
+DATABASE = RUNS / "mlflow.db"
 COMMAND = "heatmark doctor --mend-paths"
 # Where MLflow's tables keep places, as of its schema in the lock; a test looks for others.
 COLUMNS = (
@@ -58,9 +59,11 @@ class Stray(NamedTuple):
 
 def own_store() -> Path | None:
     """The SQLite file of this checkout; None where another store is named, or where nothing was tracked yet."""
-    database = RUNS / "mlflow.db"
-    ours = CHECKOUT is not None and tracking_uri() == f"sqlite:///{database}"
-    return database if ours and database.is_file() else None
+    return DATABASE if _is_ours() and DATABASE.is_file() else None
+
+
+def _is_ours() -> bool:
+    return CHECKOUT is not None and tracking_uri() == f"sqlite:///{DATABASE}"
 
 
 def require_unmoved() -> None:
@@ -118,7 +121,9 @@ def mend() -> str:
     """
     database = own_store()
     if database is None:
-        return "nothing to mend: this checkout has no tracking store of its own"
+        return "nothing to mend: " + (
+            "no runs/mlflow.db yet" if _is_ours() else "MLFLOW_TRACKING_URI names another store"
+        )
     busy = "a retraining is running in this folder: end it first"
     with alone(STATE / "retrain.lock", busy), in_turn(RUNS / "mlflow.lock"):
         _require_unused(database)
