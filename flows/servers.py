@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.runtime.environment import ROOT, RUNS, prefect_home, tracking_uri, without_password
+from pipelines.registry.moved import require_unmoved
+from pipelines.runtime.environment import ROOT, RUNS, prefect_home, tracking_uri
+from pipelines.runtime.secrets import without_secrets
 
 HOST = "127.0.0.1"
 WAIT_S, ANSWER_S = 120, 10
@@ -32,11 +34,16 @@ def prefect_server(port: int = 4200) -> Iterator[str]:
 
 @contextmanager
 def mlflow_server(port: int = 5000) -> Iterator[str]:
-    """MLflow's server over the tracking store, as above; where the store is a server itself, that one. Yields its address."""
+    """MLflow's server over the tracking store, as above; where the store is a server itself, that one. Yields its address.
+
+    Raises:
+        ValueError: This checkout's own store still keeps its artifacts where the checkout was before.
+    """
     uri = tracking_uri()
     if urlsplit(uri).scheme in ("http", "https"):
-        yield without_password(uri)
+        yield without_secrets(uri)
         return
+    require_unmoved()
     RUNS.mkdir(exist_ok=True)
     store = ["--backend-store-uri", uri, "--default-artifact-root", (RUNS / "mlartifacts").as_uri()]
     command = [sys.executable, "-m", "mlflow", "server", *store, "--host", HOST, "--port", str(port), "--workers", "1"]
@@ -61,7 +68,7 @@ def require_api() -> None:
         error = client.api_healthcheck()
     if error:
         raise ValueError(
-            f"no Prefect server answers at PREFECT_API_URL={without_password(url)} ({type(error).__name__}): start it, or unset the variable to do "
+            f"no Prefect server answers at PREFECT_API_URL={without_secrets(url)} ({type(error).__name__}): start it, or unset the variable to do "
             "without one"
         )
 

@@ -190,6 +190,19 @@ def pages(
 
 
 @app.command(rich_help_panel=LOOK)
+def doctor(
+    mend_paths: Annotated[
+        bool, typer.Option("--mend-paths", help="After the folder was moved: note where the models lie now.")
+    ] = False,
+) -> None:
+    """Look for what is wrong here, and say what mends it."""
+    _checkout()
+    from pipelines.doctor import examine
+
+    examine.main(mend_paths)
+
+
+@app.command(rich_help_panel=LOOK)
 def rescore(
     errors: Annotated[Path, typer.Argument(metavar="ERRORS", help="An evaluation's errors.parquet.")],
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For the tables; else beside ERRORS.")] = None,

@@ -20,8 +20,10 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 
 from pipelines.registry.model_code import requirements, stage_code
-from pipelines.runtime.environment import CHECKOUT, ROOT, RUNS, tracking_uri, without_password
+from pipelines.registry.moved import require_unmoved
+from pipelines.runtime.environment import CHECKOUT, ROOT, RUNS, tracking_uri
 from pipelines.runtime.outputs import in_turn
+from pipelines.runtime.secrets import without_secrets
 
 EXPERIMENT = "heatmark"
 KEY_TAG = "heatmark.key"
@@ -34,7 +36,8 @@ def connect() -> MlflowClient:
     """A client of the tracking store, which is there and has our experiment.
 
     Raises:
-        ValueError: The server does not answer within 10 seconds; says how to go on without one.
+        ValueError: The server does not answer within 10 seconds; says how to go on without one. Or this checkout's own
+            store still keeps its artifacts where the checkout was before.
     """
     uri = tracking_uri()
     if urlsplit(uri).scheme in ("http", "https"):
@@ -42,6 +45,7 @@ def connect() -> MlflowClient:
     mlflow.set_tracking_uri(uri)
     # The first one to come makes the database's tables; two at once would fall over each other.
     with in_turn(RUNS / "mlflow.lock") if CHECKOUT else nullcontext():
+        require_unmoved()
         client = MlflowClient(uri)
         experiment(client, EXPERIMENT)
     return client
@@ -79,9 +83,35 @@ def _ask(uri: str) -> None:
         requests.get(f"{uri.rstrip('/')}/health", timeout=WAIT_S).raise_for_status()
     except requests.RequestException as error:
         raise ValueError(
-            f"the MLflow server {without_password(uri)} does not answer ({type(error).__name__}): start it, or unset MLFLOW_TRACKING_URI "
+            f"the MLflow server {without_secrets(uri)} does not answer ({type(error).__name__}): start it, or unset MLFLOW_TRACKING_URI "
             f"to track in {RUNS.name}/mlflow.db"
         ) from error
+
+
+def schema(uri: str) -> tuple[str | None, str]:
+    """Revision of a database's tables, None where it has none, and that of this MLflow; the database is left as it is."""
+    import sqlalchemy
+    from alembic.migration import MigrationContext
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
+    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision(), _get_latest_schema_revision()
+
+
+def refusal(uri: str) -> str:
+    """Why a server does not let us write; "" if it does. It is asked to tag a run that is not there, so nothing changes.
+
+    Raises:
+        ValueError: The server does not answer.
+    """
+    _ask(uri)
+    try:
+        MlflowClient(uri).set_tag("0" * 32, "heatmark.doctor", "looks")
+    except MlflowException as error:
+        known = error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+        return "" if known else error.error_code
+    return ""
 
 
 class Run:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from ray.data._internal.execution.operators.task_pool_map_operator import TaskPo
 from ray.data._internal.execution.streaming_executor import StreamingExecutor
 from ray.exceptions import ActorDiedError, OutOfMemoryError, WorkerCrashedError
 
-from pipelines.runtime.environment import ALLOCATOR, ROOT, STATE, ray_address
+from pipelines.runtime.environment import ALLOCATOR, ROOT, STATE, ray_address, short_ray_folder
 from pipelines.runtime.memory import machine_bytes
 
 # Ray puts sockets about 65 characters below this folder, and a socket's path ends at 107.
@@ -124,7 +123,7 @@ def _ray_folder() -> Path:
     folder = STATE / "ray"
     if len(str(folder)) <= LONGEST_RAY_FOLDER:
         return folder
-    short = Path(tempfile.gettempdir()) / f"heatmark-{os.getuid()}"
+    short = short_ray_folder()
     print(f"ray: {folder} is too long for its sockets; they go to {short}", flush=True)
     short.mkdir(mode=0o700, exist_ok=True)
     return short

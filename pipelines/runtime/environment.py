@@ -11,8 +11,8 @@ import os
 import re
 import secrets
 import sys
+import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
 ROOT_VARIABLE = "HEATMARK_ROOT"
 # glibc gives large blocks back at once, and faults their pages in again at every step; never here. In any thread but the first,
@@ -125,16 +125,6 @@ def tracking_uri() -> str:
     return named or f"sqlite:///{RUNS / 'mlflow.db'}"
 
 
-def without_password(uri: str) -> str:
-    """A server's address as it may be shown: no user, no password.
-
-    >>> without_password("http://ann:secret@host:5000/api")
-    'http://host:5000/api'
-    """
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 def prefect_home() -> Path:
     """Prefect's folder, with the database of its own server."""
     return Path(os.environ.get("PREFECT_HOME") or STATE / "prefect")
@@ -143,6 +133,11 @@ def prefect_home() -> Path:
 def ray_address() -> str | None:
     """The cluster to join, or None for a Ray of our own."""
     return os.environ.get("RAY_ADDRESS") or None
+
+
+def short_ray_folder() -> Path:
+    """Where a Ray of our own keeps its session, where the checkout's path is too long for its sockets."""
+    return Path(tempfile.gettempdir()) / f"heatmark-{os.getuid()}"
 
 
 def storage() -> str:

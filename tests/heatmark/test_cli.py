@@ -22,6 +22,7 @@ from pipelines.runtime.environment import ROOT
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 # Command -> where its work is done.
 MAINS = {
+    "doctor": "pipelines.doctor.examine",
     "draw": "pipelines.draw",
     "exp": "flows.experiment",
     "pages": "flows.pages",
@@ -94,7 +95,7 @@ def test_a_wrong_word_is_a_usage_error_and_exit_code_2():
 
 
 def test_outside_a_checkout_a_command_that_needs_one_says_so_and_makes_nothing(tmp_path):
-    for words in (("retrain",), ("demo",), ("schedule",), ("pages",), ("study",), ("exp", "a=1")):
+    for words in (("retrain",), ("demo",), ("schedule",), ("pages",), ("doctor",), ("study",), ("exp", "a=1")):
         done = heatmark(*words, cwd=tmp_path)
         assert 1 == done.returncode
         assert f"heatmark: this command needs a checkout of Heatmark: neither {tmp_path} nor" in done.stderr

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -110,3 +115,85 @@ def test_outside_a_checkout_a_registry_must_be_named(registered, tmp_path):
     store = f"sqlite:///{registered.root}/runs/mlflow.db"
     outside.run("python", "-c", LOAD, where, MLFLOW_TRACKING_URI=store, **code)
     assert ["faces", "found.npy"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def moved(registered):
+    """The copy under another name, which is taken back when the tests are over."""
+    there = registered.root.with_name(f"{registered.root.name} renamed")  # a blank is written otherwise in a URI
+    registered.root.rename(there)
+    yield type(registered)(there)
+    there.rename(registered.root)
+
+
+def test_a_moved_checkout_says_so_at_once_and_changes_nothing(moved, registered):
+    before = (moved.root / "runs/mlflow.db").read_bytes()
+    sentence = (
+        f"this checkout was moved or copied: its registry still keeps artifacts in {registered.root}; "
+        "`heatmark doctor --mend-paths` notes where they lie now\n"
+    )
+    assert sentence == moved.run("python", "-c", REFUSED, "models:/heatmark-tiny@champion").stdout
+    pages = moved.run("python", "-m", "heatmark", "pages", check=False)
+    assert (1, f"heatmark: {sentence}") == (pages.returncode, pages.stderr)
+    seen = moved.run("python", "-m", "heatmark", "doctor", check=False, COLUMNS="80")
+    assert 1 == seen.returncode
+    assert "wrong    paths" in seen.stdout
+    assert before == (moved.root / "runs/mlflow.db").read_bytes()
+    assert not registered.root.exists()
+
+
+def test_a_store_that_another_process_uses_is_not_mended(moved):
+    holds = "import sqlite3, sys; store = sqlite3.connect('runs/mlflow.db'); store.execute('SELECT * FROM runs'); print(); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", holds], cwd=moved.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout
+    other.stdout.readline()
+    done = moved.run("python", "-m", "heatmark", "doctor", "--mend-paths", check=False)
+    other.communicate("")
+    assert 1 == done.returncode
+    assert done.stderr.startswith(f"heatmark: runs/mlflow.db is in use by process {other.pid}: end it first")
+
+
+def test_what_lies_in_the_former_folder_alone_is_brought_first(moved, registered):
+    (model,) = (moved.root / "runs/mlartifacts/models").iterdir()
+    former = registered.root / model.relative_to(moved.root)
+    former.parent.mkdir(parents=True)
+    model.rename(former)
+    done = moved.run("python", "-m", "heatmark", "doctor", "--mend-paths", check=False)
+    assert 1 == done.returncode
+    assert f"have their files in {registered.root} alone, as {former}" in done.stderr
+    moved.run("sh", "-c", done.stderr.split("`")[1])
+    assert model.is_dir()
+    shutil.rmtree(registered.root)
+
+
+def test_mended_a_moved_checkout_has_its_models_again(moved, registered):
+    before = (moved.root / "runs/mlflow.db").read_bytes()
+    done = moved.run("python", "-m", "heatmark", "doctor", "--mend-paths")
+    (copy,) = (moved.root / "runs").glob("mlflow.db.*")
+    assert f"doctor: mended: 6 places of {registered.root} are in {moved.root} now" in done.stdout
+    assert done.stdout.endswith(f"as it was: runs/{copy.name}\n")
+    expected = load(moved.root / "model").find(moved.root / "faces/one.png").landmarks
+    moved.run("python", "-c", LOAD, "models:/heatmark-tiny@champion", f"runs:/{registered.run_id}")
+    np.testing.assert_allclose([expected] * 2, np.load(moved.root / "found.npy"), atol=1e-3)
+    # No column keeps the former folder, those of later tables of MLflow's included; the copy has all that was.
+    assert set() == columns_with(moved.root / "runs/mlflow.db", registered.root)
+    assert 4 == len(columns_with(copy, registered.root))
+    assert len(before) == copy.stat().st_size
+    again = moved.run("python", "-m", "heatmark", "doctor", "--mend-paths")
+    assert "doctor: nothing to mend: all artifacts are noted in this checkout\n" == again.stdout
+    assert [copy] == list((moved.root / "runs").glob("mlflow.db.*"))
+
+
+def columns_with(database: Path, folder: Path) -> set[tuple[str, str]]:
+    """Tables and columns in which a folder of an earlier name is written, as a path or URI."""
+    with contextlib.closing(sqlite3.connect(database)) as store:
+        names = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+        found = [(table, column) for table, column in store.execute(names)]
+        words = 'SELECT count(*) FROM "{}" WHERE instr(CAST("{}" AS TEXT), ?) AND NOT instr(CAST("{}" AS TEXT), \'renamed\')'
+        return {
+            (table, column)
+            for table, column in found
+            if store.execute(words.format(table, column, column), (str(folder),)).fetchone()[0]
+        }
