@@ -210,7 +210,8 @@ class PromotionParams(Section):
     looks_per_year: Annotated[int, Field(gt=0)]
     """How many challengers may be held against a champion within 365 days; each has an equal part of that chance."""
     seed_spread: Share
-    """Standard deviation of NME, over all faces, among trainings that differ by their seed alone; a share of the NME."""
+    """0 asks for a better model, whatever made it better. To ask for a better recipe: the standard deviation of NME, over all faces,
+    among trainings that differ by their seed alone, as a share of the NME; `heatmark study gate` measures it."""
     max_nme: Positive
     """A version with a higher NME never becomes champion by itself, not even the first; a fraction."""
     guards: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(ge=0)]]

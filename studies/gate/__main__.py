@@ -33,7 +33,7 @@ FACES = (119, 689, 2500)
 POWER = 0.8
 # Better on the mean, and on a subset worse by as much.
 TILT = 0.1
-BUDGET, UNAWARE, SINGLE = "the gate", "the gate, seed_spread 0", "95% interval each night"
+MODELS, RECIPES, SINGLE = "the gate", "the gate, seeds counted", "95% interval each night"
 
 
 def trainings_of(results: Results, name: str) -> Trainings:
@@ -77,14 +77,13 @@ def main(
     print(f"\nThe curves: {figure}")
 
 
-def rules_of(policy: PromotionParams) -> dict[str, PromotionParams]:
-    """The policy; the same as if seeds differed by nothing; and what is common: a look at 95% each night."""
-    no_guards = policy.model_copy(update={"guards": {}})
-    single = {"error_per_year": 0.025, "looks_per_year": 1, "seed_spread": 0.0}
+def rules_of(policy: PromotionParams, spread: float) -> dict[str, PromotionParams]:
+    """The gate that asks for a better model; for a better recipe, where seeds differ by `spread`; and a look at 95% each night."""
+    models = policy.model_copy(update={"guards": {}, "seed_spread": 0.0})
     return {
-        BUDGET: no_guards,
-        UNAWARE: no_guards.model_copy(update={"seed_spread": 0.0}),
-        SINGLE: no_guards.model_copy(update=single),
+        MODELS: models,
+        RECIPES: models.model_copy(update={"seed_spread": spread}),
+        SINGLE: models.model_copy(update={"error_per_year": 0.025, "looks_per_year": 1}),
     }
 
 
@@ -96,7 +95,7 @@ def error_table(trainings: Trainings, policy: PromotionParams, years: int) -> di
     print("| --- |" + " --- |" * (len(days) + 2))
     shown: dict[str, np.ndarray] = {}
     for kind, models in null.items():
-        for rule, asked in rules_of(policy).items():
+        for rule, asked in rules_of(policy, trainings.spread).items():
             for faces in FACES:
                 first = replaced_on(models, asked, faces, NIGHTS, years)
                 shares = " | ".join(f"{(first < n).mean():.1%}" for n in days)
@@ -111,10 +110,11 @@ def power_table(trainings: Trainings, policy: PromotionParams, times: int) -> di
     print(f"\n| promoted, of models better by | test faces | {shares} | {POWER:.0%} are from |")
     print("| --- |" + " --- |" * (len(DIFFERENCES) + 2))
     power = {}
-    # What seeds differ by is noise for the one, and no part of the question for the other.
-    for rule, models in ((BUDGET, trainings), (UNAWARE, trainings.equal())):
+    # What seeds differ by is no part of the one question, and noise in the other.
+    for rule, models in ((MODELS, trainings.equal()), (RECIPES, trainings)):
+        asked = rules_of(policy, trainings.spread)[rule]
         for faces in FACES:
-            seen = [promoted(models, rules_of(policy)[rule], faces, better_by(share), times) for share in DIFFERENCES]
+            seen = [promoted(models, asked, faces, better_by(share), times) for share in DIFFERENCES]
             power[f"{rule}, {faces:,} faces"] = np.array(seen)
             least = smallest(DIFFERENCES, np.array(seen), POWER)
             shown = " | ".join(f"{share:.0%}" for share in seen)
