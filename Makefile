@@ -21,7 +21,7 @@ SEED := 0
 CRON := 0 3 * * *
 SET ?= train.lr=0.001
 
-.PHONY: help demo retrain test test-slow lint data pages schedule exp bench lock clean shell
+.PHONY: help demo retrain test test-slow test-faults lint data pages schedule exp bench lock clean shell
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,10 +47,13 @@ data: .venv/.done  ## draw the demo's faces into data/synthetic
 	heatmark draw data/synthetic --num-faces $(NUM_FACES) --seed $(SEED)
 
 test: .venv/.done  ## the tests, a whole flow among them
-	pytest -m "not slow"
+	pytest -m "not slow and not faults"
 
-test-slow: .venv/.done  ## the longer ones: more flows, clusters, faults, hostile data
+test-slow: .venv/.done  ## the longer ones: more flows, clusters, hostile data
 	pytest -m slow
+
+test-faults: .venv/.done  ## what runs is killed, stopped and changed; a version is made again
+	pytest -m faults
 
 lint: .venv/.done  ## format, lint, types, floors
 	ruff format --check .

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import yaml
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 HEATMARK = (sys.executable, "-m", "heatmark")

@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from safetensors.numpy import load_file
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
