@@ -141,4 +141,4 @@ def test_stopping_it_is_one_word_and_exit_code_130(tmp_path):
 
 def test_completion_knows_the_commands():
     done = heatmark(_HEATMARK_COMPLETE="complete_bash", COMP_WORDS="heatmark re", COMP_CWORD="1")
-    assert ["rescore", "retire", "retrain"] == sorted(done.stdout.split())
+    assert ["reproduce", "rescore", "retire", "retrain"] == sorted(done.stdout.split())
