@@ -47,7 +47,7 @@ def draw_errors(axes: Axes, replaced: Mapping[str, np.ndarray], nights: int, bud
         shares = [100 * (first < night).mean() for night in range(1, nights + 1)]
         axes.step(np.arange(1, nights + 1), shares, where="post", label=rule, color=color)
     axes.axhline(100 * budget, color=plots.ALARM, linestyle=":", label=f"{budget:.0%}")
-    axes.set(xlabel="nights", ylabel="% of years", title="Replaced by another seed of the same recipe, 119 faces")
+    axes.set(xlabel="nights", ylabel="% of years", title="A champion was replaced by a model that is only as good")
     axes.set(ylim=(0, None), xlim=(0, nights))
     axes.legend(frameon=False)
 

@@ -69,9 +69,10 @@ class Trainings:
     def draw_faces(self, rng: np.random.Generator, num_faces: int) -> Faces:
         """As many faces, to within a subject."""
         _, rows_of = self._subject
-        chosen: list[np.ndarray] = []
-        while sum(map(len, chosen)) < num_faces:
-            chosen.append(rows_of[rng.integers(len(rows_of))])
+        # No subject has no face, so that as many subjects as faces are enough.
+        chosen = [rows_of[number] for number in rng.integers(len(rows_of), size=num_faces)]
+        enough = int(np.searchsorted(np.cumsum([len(rows) for rows in chosen]), num_faces)) + 1
+        chosen = chosen[:enough]
         sizes = [len(rows) for rows in chosen]
         return Faces(np.concatenate(chosen), np.repeat(np.arange(len(chosen)), sizes))
 
