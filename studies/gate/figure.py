@@ -33,7 +33,7 @@ def write_figure(
         budget: Of a year, a fraction.
     """
     with rc_context(plots.STYLE):
-        figure = Figure(figsize=(11, 4.4), layout="constrained")
+        figure = Figure(figsize=(11, 5.4), layout="constrained")
         left, right = figure.subplots(1, 2)
         draw_errors(left, replaced, nights, budget)
         draw_power(right, differences, power)
@@ -49,7 +49,7 @@ def draw_errors(axes: Axes, replaced: Mapping[str, np.ndarray], nights: int, bud
     axes.axhline(100 * budget, color=plots.ALARM, linestyle=":", label=f"{budget:.0%}")
     axes.set(xlabel="nights", ylabel="% of years", title="A champion was replaced by a model that is only as good")
     axes.set(ylim=(0, None), xlim=(0, nights))
-    axes.legend(frameon=False)
+    legend_below(axes)
 
 
 def draw_power(axes: Axes, differences: np.ndarray, power: Mapping[str, np.ndarray]) -> None:
@@ -59,4 +59,9 @@ def draw_power(axes: Axes, differences: np.ndarray, power: Mapping[str, np.ndarr
     axes.axhline(80, color=plots.ALARM, linestyle=":", label="80%")
     axes.set(xlabel="better by, % of the NME", ylabel="% of looks", title="A better model is promoted")
     axes.set(ylim=(0, 101))
-    axes.legend(frameon=False)
+    legend_below(axes)
+
+
+def legend_below(axes: Axes) -> None:
+    """Where no curve is."""
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
