@@ -91,9 +91,12 @@ def test_a_wrong_key_and_a_wrong_codec_in_a_recipe(project):
 
 
 def test_a_folder_that_cannot_be_written(project):
+    (project.root / "data/synthetic").mkdir(parents=True, exist_ok=True)
+    (project.root / "data/synthetic/faces").touch()
     (project.root / "artifacts").write_text("a file where the folder should be")
     done = project.run("python", "-m", "flows.retrain", check=False)
     (project.root / "artifacts").unlink()
+    (project.root / "data/synthetic/faces").unlink()
     assert "cannot write" in sentence(done)
     assert "artifacts" in sentence(done)
 
