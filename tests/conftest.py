@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -59,6 +60,17 @@ class Project:
         kept = {name: value for name, value in os.environ.items() if name not in environment.names()}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return {**kept, "PATH": path, **extra}
+
+    def workers(self) -> list[str]:
+        """Commands of all processes that work in the copy."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if Path(process.cwd()).is_relative_to(self.root.resolve()):
+                    found.append(" ".join(process.cmdline()))
+            except (psutil.Error, OSError):
+                continue
+        return found
 
     def edit(self, name: str, *changes: tuple[str, str]) -> None:
         """Replaces text in a file; every text must be there."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
+
+import psutil
 
 from pipelines.doctor.check import Check, ok, some, warning
 from pipelines.runtime import neighbours
@@ -45,17 +46,7 @@ def _dead_of_dvc(path: Path) -> list[str] | None:
         known = {int(one["pid"]): str(one["cmd"]) for one in [*readers, *book.get("write", {}).values()] if one}
     except (OSError, ValueError, LookupError, AttributeError, TypeError):
         return None
-    return [f"{pid} ({command})" for pid, command in known.items() if not _lives(pid)]
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True
+    return [f"{pid} ({command})" for pid, command in known.items() if not psutil.pid_exists(pid)]
 
 
 def processes(root: Path) -> Check:

@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import psutil
 
@@ -66,8 +66,8 @@ class Entry:
         return time.time() * 1000 - self.at_ms > GONE_S * 1000
 
 
-# The fields that are kept as tags of the run.
-TAGS = ("model", "version", "action", "reason", "champion", "looked", "by", "where", "state")
+# The fields that are kept as tags of the run; the others are its own.
+TAGS = [field.name for field in fields(Entry) if field.name not in ("run", "at_ms")]
 
 
 def person() -> str:
@@ -115,6 +115,10 @@ class History:
         run = self._begin(entry)
         try:
             self._wait(entry, run)
+        except BaseException:  # nothing is begun yet, whatever the champion has become
+            self.end(run, WITHDRAWN)
+            raise
+        try:
             yield
         except BaseException:
             # What is half done stays pending: whoever comes next finds it, and ends it.

@@ -112,25 +112,30 @@ def make(folder: Path) -> None:
     """
     _run(folder, "make", ".venv/.done")
     dvc = str(folder / ".venv/bin/dvc")
-    ours = subprocess.run(
-        ["dvc", "cache", "dir"], cwd=ROOT, env=_environment(ROOT), capture_output=True, text=True, check=False
-    )
-    cache = Path(ours.stdout.strip() or ROOT / ".dvc/cache")
-    if _pull(folder, dvc) and cache.is_dir():
-        # The data alone: what the stages made is to be made again.
-        _run(folder, dvc, "remote", "add", "--local", "--force", "here", str(cache))
-        _run(folder, dvc, "pull", "--quiet", "--remote", "here", "data.dvc")
-    elif not (folder / "data").is_dir():
-        raise ValueError(
-            "the data of that version is neither in a DVC remote nor in this checkout's cache: `dvc push` where it is"
-        )
+    bring_data(folder, dvc)
     _run(folder, dvc, "repro", "--quiet")
 
 
-def _pull(folder: Path, dvc: str) -> bool:
-    """Pulls the data from the default remote; returns whether it is still to be brought."""
-    words = [dvc, "pull", "--quiet", "data.dvc"]
-    return subprocess.run(words, cwd=folder, env=_environment(folder), capture_output=True, check=False).returncode != 0
+def bring_data(folder: Path, dvc: str) -> None:
+    """From the default remote; where that does not have it, or there is none, from this checkout's cache: bytes are known by their hash.
+
+    Raises:
+        ValueError: Neither has it.
+    """
+    pull = (dvc, "pull", "--quiet", "data.dvc")
+    if not subprocess.run(pull, cwd=folder, env=_environment(folder), capture_output=True, check=False).returncode:
+        return
+    ours = subprocess.run(
+        ["dvc", "cache", "dir"], cwd=ROOT, env=_environment(ROOT), capture_output=True, text=True, check=True
+    )
+    # The data alone: what the stages made is to be made again.
+    _run(folder, dvc, "remote", "add", "--local", "--force", "here", ours.stdout.strip())
+    try:
+        _run(folder, *pull, "--remote", "here")
+    except ValueError as error:
+        raise ValueError(
+            f"the data of that version is neither in a DVC remote nor in this checkout's cache: `dvc push` where it is ({error})"
+        ) from error
 
 
 def compared(folder: Path, evaluation: Path, model: Path, tags: dict[str, str]) -> str:

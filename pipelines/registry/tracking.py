@@ -224,6 +224,20 @@ def log_model(run: Run, folder: Path, num_landmarks: int) -> tuple[str, str]:
     return info.model_id, info.model_uri
 
 
+class Version(NamedTuple):
+    """A version of a registered model.
+
+    Attributes:
+        number: Its number.
+        registered_ms: When it was registered, milliseconds since 1970.
+        tags: What is said of it.
+    """
+
+    number: str
+    registered_ms: int
+    tags: dict[str, str]
+
+
 class Registry:
     """The registered model of one recipe: its versions and their aliases.
 
@@ -258,13 +272,11 @@ class Registry:
         """
         _version(self.client, self.name, None, version)
 
-    def versions(self) -> list[str]:
-        """All, the newest first."""
-        return sorted(_versions(self.client, self.name), key=int, reverse=True)
-
-    def registered_ms(self, version: str) -> int:
-        """When a version was registered, milliseconds since 1970."""
-        return self.client.get_model_version(self.name, version).creation_timestamp
+    def versions(self) -> list[Version]:
+        """All, the newest first, by one question."""
+        found = self.client.search_model_versions(f"name = '{self.name}'")
+        versions = [Version(str(each.version), each.creation_timestamp, dict(each.tags)) for each in found]
+        return sorted(versions, key=lambda version: int(version.number), reverse=True)
 
     def version_of(self, key: str) -> str | None:
         """The version that a training became, or None."""
@@ -376,7 +388,7 @@ def _version(client: MlflowClient, name: str, alias: str | None, version: str | 
     """The version of a registered model that an alias points to, or that is named itself; it is there."""
     _require_model(client, name)
     aliases = client.get_registered_model(name).aliases
-    versions = sorted(_versions(client, name), key=int)
+    versions = sorted({str(found.version) for found in client.search_model_versions(f"name = '{name}'")}, key=int)
     if version in versions or alias in aliases:
         return str(version or aliases[alias])
     asked = f"alias {alias!r}" if alias else f"version {version}"
@@ -388,10 +400,6 @@ def _require_model(client: MlflowClient, name: str) -> None:
     known = [model.name for model in client.search_registered_models()]
     if name not in known:
         raise ValueError(f"no model {name!r} is registered; there are: {', '.join(sorted(known)) or 'none yet'}")
-
-
-def _versions(client: MlflowClient, name: str) -> set[str]:
-    return {str(found.version) for found in client.search_model_versions(f"name = '{name}'")}
 
 
 def _logged_by(client: MlflowClient, run: str) -> str:

@@ -31,14 +31,13 @@ def versions(registry: tracking.Registry) -> Table:
     for alias, version in registry.aliases().items():
         named.setdefault(version, []).append(f"@{alias}")
     table = _table(registry.name, "version", "NME (95%)", "data", "commit", "registered", "decided")
-    for version in registry.versions():
-        tags = registry.tags(version)
+    for version, registered_ms, tags in registry.versions():
         table.add_row(
             _cell(version, *sorted(named.get(version, []))),
             _cell(*_nme(tags)),
             _cell(tags.get("data_version", "?")[:6]),
             _cell(_commit(tags)),
-            _cell(*_when(registry.registered_ms(version)).split(" ", 1)),
+            _cell(*_when(registered_ms).split(" ", 1)),
             _cell(tags.get("decision", "not yet"), f"by {tags['decided_by']}" if "decided_by" in tags else ""),
         )
     return table
@@ -61,12 +60,13 @@ def show(registry: tracking.Registry, version: str) -> Table:
         ValueError: There is none.
     """
     registry.require(version)
+    found = next(each for each in registry.versions() if each.number == version)
     aliases = [f"@{alias}" for alias, number in sorted(registry.aliases().items()) if number == version]
     table = Table(show_header=False, title=f"{registry.name} version {version}", title_justify="left", width=WIDTH)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    facts = {"aliases": " ".join(aliases) or "none", "registered": _when(registry.registered_ms(version))}
-    for name, value in {**facts, **dict(sorted(registry.tags(version).items()))}.items():
+    facts = {"aliases": " ".join(aliases) or "none", "registered": _when(found.registered_ms)}
+    for name, value in {**facts, **dict(sorted(found.tags.items()))}.items():
         table.add_row(_cell(name), _cell(value))
     return table
 

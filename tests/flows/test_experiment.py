@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 import yaml
 
@@ -72,18 +71,6 @@ def ctrl_c(process: subprocess.Popen) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
-def workers(root: Path) -> list[str]:
-    """Commands of all processes that work in a folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()).is_relative_to(root.resolve()):
-                found.append(" ".join(process.cmdline()))
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
 @pytest.mark.parametrize("stop", [ctrl_c, subprocess.Popen.terminate], ids=["ctrl-c", "kill"])
 def test_a_stopped_experiment_leaves_the_workspace_as_it_was_and_nothing_running(project, stop):
     before = state(project)
@@ -93,7 +80,7 @@ def test_a_stopped_experiment_leaves_the_workspace_as_it_was_and_nothing_running
     assert 130 == process.wait(90)
     assert said(project).endswith("heatmark: stopped\n")
     assert before == state(project)
-    assert [] == workers(project.root)
+    assert [] == project.workers()
 
 
 def test_a_retraining_is_refused_while_an_experiment_runs(project):

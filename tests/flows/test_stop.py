@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 pytestmark = pytest.mark.faults
@@ -25,18 +24,6 @@ def project(make_project):
     shutil.copy(TINY, project.root / "recipes" / "tiny.yaml")
     project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "48", "--size", "128")
     return project
-
-
-def workers(root: Path) -> list[str]:
-    """Commands of all processes that work in a folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()).is_relative_to(root.resolve()):
-                found.append(" ".join(process.cmdline()))
-        except (psutil.Error, OSError):
-            continue
-    return found
 
 
 def ctrl_c(process: subprocess.Popen) -> None:
@@ -65,7 +52,7 @@ def test_stopping_a_retraining_ends_its_stage_too(project, ignored, stop):
         assert 130 == process.wait(60)
     assert "heatmark: stopped\n" == (project.root / "wrong").read_text()
     deadline = time.monotonic() + 60  # Ray's processes notice within seconds that their driver is gone
-    while workers(project.root) and time.monotonic() < deadline:
+    while project.workers() and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert [] == workers(project.root)
+    assert [] == project.workers()
     assert [] == list((project.root / "artifacts").rglob("*.parquet"))

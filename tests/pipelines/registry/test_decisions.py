@@ -258,3 +258,4 @@ def test_what_changed_meanwhile_is_decided_again(registry):
     with pytest.raises(ValueError, match="meanwhile the champion of heatmark-test has become another one than 3"):
         carry_out(replace(BETTER, champion="3"), registry)
     assert registry.aliases() == {"champion": "1", "challenger": "2"}
+    assert [("promote", "2", "withdrawn")] == said(registry)

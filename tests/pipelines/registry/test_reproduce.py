@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from pipelines.params import whole_text
+from pipelines.registry import lineage
 from pipelines.registry.reproduce import check_code, compared
 from pipelines.runtime.tables import with_note, write_table
 
@@ -54,16 +58,10 @@ def made(tmp_path, root_params):
 
 @pytest.fixture(scope="module")
 def root_params() -> str:
-    from pathlib import Path
-
-    from pipelines.params import whole_text
-
     return whole_text(Path(__file__).parents[3] / "recipes/300w_small.yaml")
 
 
 def write_errors(folder, nme: list[float]) -> None:
-    import pyarrow as pa
-
     table = pa.table(
         {
             "face": [str(i) for i in range(len(nme))],
@@ -86,8 +84,6 @@ def write_errors(folder, nme: list[float]) -> None:
 def test_other_weights_are_as_good_only_on_another_kind_of_machine_and_within_what_seeds_differ_by(
     made, shift, machine, outcome
 ):
-    from pipelines.registry.lineage import machine as this
-
     seesaw = [0.05 + (0.001 if i % 2 else -0.001) for i in range(40)]
     reports = "reports/300w_small"
     write_errors(made / "here" / reports, [nme + shift for nme in seesaw])
@@ -96,7 +92,7 @@ def test_other_weights_are_as_good_only_on_another_kind_of_machine_and_within_wh
         made / "here",
         made / "there" / reports,
         made / "there/artifacts/300w_small/model",
-        {"machine": machine or this()},
+        {"machine": machine or lineage.machine()},
     )
     if outcome.startswith("as good"):
         assert compared(*arguments).startswith(outcome)
