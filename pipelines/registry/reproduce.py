@@ -27,6 +27,8 @@ from pipelines.runtime.environment import ROOT, RUNS, names
 from pipelines.runtime.tables import read_table
 
 FOLDER = "reproduced"
+# What the worktree calls the cache of this checkout, among its remotes.
+CACHE = "heatmark-cache"
 # Two trainings whose arithmetic differs are no more alike than two seeds; this holds for 999 of 1,000 such pairs.
 CONFIDENCE = 0.999
 
@@ -122,20 +124,29 @@ def bring_data(folder: Path, dvc: str) -> None:
     Raises:
         ValueError: Neither has it.
     """
+    lend_remotes(folder)
     pull = (dvc, "pull", "--quiet", "data.dvc")
     if not subprocess.run(pull, cwd=folder, env=_environment(folder), capture_output=True, check=False).returncode:
         return
-    ours = subprocess.run(
-        ["dvc", "cache", "dir"], cwd=ROOT, env=_environment(ROOT), capture_output=True, text=True, check=True
-    )
-    # The data alone: what the stages made is to be made again.
-    _run(folder, dvc, "remote", "add", "--local", "--force", "here", ours.stdout.strip())
     try:
-        _run(folder, *pull, "--remote", "here")
+        # The data alone: what the stages made is to be made again.
+        _run(folder, *pull, "--remote", CACHE)
     except ValueError as error:
         raise ValueError(
             f"the data of that version is neither in a DVC remote nor in this checkout's cache: `dvc push` where it is ({error})"
         ) from error
+
+
+def lend_remotes(folder: Path) -> None:
+    """Gives the worktree this checkout's remotes, and its cache as one more: where data is kept is no part of a commit."""
+    from dvc.config import Config
+
+    ours = Config(dvc_dir=str(ROOT / ".dvc"))
+    with Config(dvc_dir=str(folder / ".dvc")).edit("local") as theirs:
+        cache = {"url": ours["cache"].get("dir") or str(ROOT / ".dvc" / "cache")}
+        theirs["remote"] = {**ours["remote"], CACHE: cache}
+        if default := ours["core"].get("remote"):
+            theirs["core"]["remote"] = default
 
 
 def compared(folder: Path, evaluation: Path, model: Path, tags: dict[str, str]) -> str:
