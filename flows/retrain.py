@@ -230,6 +230,28 @@ def lay_start(params: Params) -> bool:
 
 
 @task(cache_policy=NO_CACHE)
+def push() -> None:
+    """Puts the data and what the stages made into DVC's remote, if one is configured: no version without what made it.
+
+    Raises:
+        ValueError: It cannot be reached or written; nothing is registered then.
+    """
+    from pipelines.registry.remote import default_remote
+
+    remote = default_remote(ROOT)
+    if remote is None:
+        return
+    try:
+        stream(["dvc", "push", "--quiet"])
+    except ValueError as error:
+        raise ValueError(
+            f"the model is trained but not registered, since DVC cannot push to its remote {remote}: {error}; bring the remote "
+            "back, and run the same command again: nothing is trained twice"
+        ) from error
+    say(f"push: data and outputs are in {remote}")
+
+
+@task(cache_policy=NO_CACHE)
 def register(params: Params) -> Registered:
     """Completes the MLflow run, and makes the model a version of the registered one."""
     from pipelines.registry.register import register as register_model
@@ -301,6 +323,7 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
                 version = version_data()
                 run_stage("code")
             run_stage(stage)
+        push()
         registered = register(params)
         decision = promote(params, registered)
         return asdict(summarise(params, version, registered, decision))
