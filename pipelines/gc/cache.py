@@ -1,14 +1,16 @@
 """DVC's cache: what neither the workspace, nor a commit, an experiment or a version that stays is made of.
 
-A scheduled retraining is ahead of any commit, so DVC alone does not know of its data. DVC's own `gc` keeps what other projects
-need: the data of the versions that stay are made such a project, for as long as that takes. The remote is left as it is.
+A scheduled retraining is ahead of any commit, so DVC alone does not know of its data; and of a commit it wants to read its
+config, which need not fit today's `config.local`. But DVC's own `gc` keeps what other projects need: all that stays is made the
+outputs of such a project, for as long as that takes. The remote is left as it is.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,49 +19,66 @@ from dvc.config import Config
 from pipelines.gc.item import Item
 
 SAYS = "Removing "
+HASH = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)\b")
 
 
-def items(root: Path, data_versions: Collection[str]) -> Iterator[Item]:
+def items(root: Path, data_versions: Set[str]) -> Iterator[Item]:
     """The files of the cache that may go, as one.
 
     Args:
         root: Of the checkout.
-        data_versions: MD5 of the data folders that stay.
+        data_versions: MD5 of the data folders that stay, whatever git knows of.
 
     Raises:
         ValueError: DVC refuses, as while another command of it runs.
     """
-    said = _gc(root, data_versions, "--dry")
+    staying = data_versions | committed(root)
+    said = _gc(root, staying, "--dry")
     paths = [Path(line.removeprefix(SAYS)) for line in said.splitlines() if line.startswith(SAYS)]
-    lost = {path.parent.name + path.name for path in paths} & set(data_versions)
-    assert not lost, f"DVC would delete data of versions that stay: {lost}"
+    lost = {path.parent.name + path.name for path in paths} & staying
+    assert not lost, f"DVC would delete what is to stay: {lost}"
     if paths:
         size = sum(path.stat().st_size for path in paths)
-        yield Item("DVC's cache", f"{len(paths)} files", size, lambda: _collect(root, data_versions))
+        yield Item("DVC's cache", f"{len(paths)} files", size, lambda: _collect(root, staying))
 
 
-def _collect(root: Path, data_versions: Collection[str]) -> None:
-    _gc(root, data_versions, "--force")
+def committed(root: Path) -> set[str]:
+    """MD5 of every output that a branch, tag, stash or experiment of DVC's has or ever had."""
+    words = [
+        "git",
+        "log",
+        "--all",
+        "-m",
+        "--patch",
+        "--no-color",
+        "--no-ext-diff",
+        "--format=",
+        "--",
+        "*.dvc",
+        "*dvc.lock",
+    ]
+    return set(HASH.findall(_run(words, root)))
 
 
-def _gc(root: Path, data_versions: Collection[str], how: str) -> str:
-    with _project(root, data_versions) as kept:
-        words = ["dvc", "gc", "--all-commits", "--all-experiments", how, "--projects", str(kept)]
-        return _run(words, root)
+def _collect(root: Path, staying: Set[str]) -> None:
+    _gc(root, staying, "--force")
+
+
+def _gc(root: Path, staying: Set[str], how: str) -> str:
+    with _project(root, staying) as kept:
+        return _run(["dvc", "gc", "--workspace", how, "--projects", str(kept)], root)
 
 
 @contextmanager
-def _project(root: Path, data_versions: Collection[str]) -> Iterator[Path]:
-    """A project of DVC's with this checkout's cache, and an output for each data folder."""
+def _project(root: Path, staying: Set[str]) -> Iterator[Path]:
+    """A project of DVC's with this checkout's cache, whose outputs are all that stays."""
     cache = Config(dvc_dir=str(root / ".dvc"))["cache"].get("dir") or str(root / ".dvc" / "cache")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _run(["git", "init", "--quiet"], folder)
-        _run(["dvc", "init", "--quiet"], folder)
-        _run(["dvc", "cache", "dir", "--local", str(cache)], folder)
-        for number, md5 in enumerate(sorted(data_versions)):
-            text = f"outs:\n- md5: {md5}\n  hash: md5\n  path: data{number}\n"
-            (folder / f"data{number}.dvc").write_text(text, encoding="utf-8")
+        _run(["dvc", "init", "--quiet", "--no-scm"], folder)
+        _run(["dvc", "cache", "dir", str(cache)], folder)
+        outputs = [f"- md5: {md5}\n  hash: md5\n  path: out{number}\n" for number, md5 in enumerate(sorted(staying))]
+        (folder / "staying.dvc").write_text(f"outs:\n{''.join(outputs)}" if outputs else "outs: []\n", encoding="utf-8")
         yield folder
 
 

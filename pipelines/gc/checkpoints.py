@@ -28,7 +28,8 @@ def items(storage: str, locks: Path, finished: Set[str]) -> Iterator[Item]:
         finished: Keys of the trainings that ended well.
     """
     files, top = FileSystem.from_uri(str(Path(storage).resolve()) if "://" not in storage else storage)
-    for found in files.get_file_info(FileSelector(top, allow_not_found=True)):
+    there = files.get_file_info(FileSelector(top, allow_not_found=True))
+    for found in sorted(there, key=lambda each: each.path):
         named = FOLDER.fullmatch(found.base_name)
         if named and found.type == FileType.Directory and named["key"] in finished:
             below = files.get_file_info(FileSelector(found.path, recursive=True))

@@ -54,7 +54,9 @@ def settings() -> dict[str, str]:
 @contextmanager
 def postgres(env: dict[str, str]) -> Iterator[None]:
     """A cluster of its own, with the user that the settings name and none of our databases."""
-    (binaries,) = {path.parent for path in [*Path("/usr/lib/postgresql").glob("*/bin/initdb")][-1:]}
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    assert found, "PostgreSQL is not installed: `make test-deployment` does that"
+    binaries = found[-1].parent
     as_account = ["runuser", "-u", PG_ACCOUNT, "--"] if os.getuid() == 0 else []
     with tempfile.TemporaryDirectory() as folder:  # not below pytest's own, which only its user may enter
         data, password = Path(folder) / "data", Path(folder) / "password"

@@ -14,7 +14,7 @@ import yaml
 
 from tests.deployment.conftest import ROOT, Deployment, commands
 
-pytestmark = pytest.mark.deployment
+pytestmark = [pytest.mark.deployment, pytest.mark.timeout(2400)]
 
 TINY = ROOT / "tests/tiny.yaml"
 # With two CPUs a node, three training workers and one CPU for their data take both nodes.
@@ -105,14 +105,15 @@ def test_data_and_outputs_are_in_the_remote_before_the_version_is_registered(pro
 @pytest.fixture(scope="module")
 def elsewhere(project, start_deployment) -> Deployment:
     """New stores and servers, into which a backup was read; the first ones are gone."""
-    commit = ("git", "commit", "-qam", "data.dvc, dvc.lock, params.yaml and the remote")
-    project.run(*commit)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "data.dvc, dvc.lock, params.yaml and the remote")
     typed(project, "Back up", project.env, **{"/backups": f"{project.root}-backups"})
     project.deployment.stack.close()
     other = start_deployment()
     typed(project, "Make databases and bucket", other.settings)
     (made,) = Path(f"{project.root}-backups").iterdir()
     typed(project, "Restore", other.settings, **{"/backups/2026-11-28": str(made)})
+    typed(project, "Upgrade", other.settings)
     other.start_servers()
     return other
 
@@ -154,6 +155,13 @@ def test_after_a_restore_prefect_knows_the_flow_run(elsewhere):
     )
     with urllib.request.urlopen(request) as answer:
         assert 1 == json.load(answer)
+
+
+def test_what_may_go_is_asked_of_the_servers(project, elsewhere):
+    said = typed(project, "How disk grows", elsewhere.settings)
+    assert "gc: 1 versions of http://127.0.0.1:" in said
+    (finished,) = project.root.glob("runs/????????????????")
+    assert finished.name in said[said.index("gc: checkpoints: ") :].splitlines()[0]
 
 
 def test_a_backup_is_read_into_empty_stores_only(project, elsewhere):

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
+pytestmark = pytest.mark.slow
+
 MODEL = "heatmark-tiny"
 # Four trainings, each of its own data: version 1 was promoted, 2 kept out by the gate, 3 never decided, and 4 is no version.
 MAKE = """
