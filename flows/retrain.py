@@ -24,6 +24,7 @@ from pipelines.runtime import command
 from pipelines.runtime.environment import ROOT, from_root, require_checkout
 from pipelines.runtime.links import links, way_out
 from pipelines.runtime.outputs import whole_file, whole_folder
+from pipelines.runtime.ray_address import require_answer
 
 if TYPE_CHECKING:
     from pipelines.params import Params
@@ -45,14 +46,15 @@ def check(recipe: str | None, data: str | None) -> Params:
 
     Raises:
         ValueError: A key of the recipe is wrong, DATA is no folder of its dataset's layout or has links in it, a dataset is
-            missing, a folder cannot be written, the tracking server does not answer, or the model to start from is not there
-            or does not fit.
+            missing, a folder cannot be written, the Ray cluster or the tracking server does not answer, or the model to start
+            from is not there or does not fit.
     """
     from pipelines.first_look import first_look
     from pipelines.params import load_params
     from pipelines.registry import parent, tracking
 
     params = load_params(recipe or PARAMS)
+    require_answer()
     if data and not has_files(Path(data)):
         raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
     # What links lead to may be anything, and a folder would be missing without them.

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from pipelines.doctor.check import Check, ok, wrong
 from pipelines.runtime.environment import ray_address
+from pipelines.runtime.ray_address import fault
 from pipelines.runtime.secrets import without_secrets
 
 WAIT_S = 90  # for imports on a busy machine
-KNOCK_S = 10
 IMPORT = "import ray; print(ray.__version__)"
 
 
@@ -27,28 +25,22 @@ def look(root: Path) -> Check:
         version, address = done.stdout.strip(), ray_address()
         if not address:
             return ok(f"{version}; a stage starts its own")
-        fault = _fault(address, root)
+        said = _fault(address, root)
     except subprocess.TimeoutExpired:
         return wrong(f"did not answer in {WAIT_S} s", "try again when this machine is less busy, or unset RAY_ADDRESS")
     seen = f"{version}; RAY_ADDRESS={without_secrets(address).rpartition('@')[2]}"
-    if fault:
-        return wrong(f"{seen} {fault}", "start the cluster (docs/cluster.md), or unset RAY_ADDRESS")
+    if said:
+        return wrong(f"{seen} {said}", "start the cluster (docs/cluster.md), or unset RAY_ADDRESS")
     return ok(f"{seen} answers")
 
 
 def _fault(address: str, root: Path) -> str:
     """What keeps a cluster from being joined; "" if nothing does."""
-    place = re.fullmatch(r"(?:\w+://)?\[?(?P<host>[^/]+?)\]?:(?P<port>\d+)", address)
-    if place is None and address != "auto":
-        return "is not HOST:PORT"
-    if place:
-        try:
-            socket.create_connection((place["host"], int(place["port"])), KNOCK_S).close()
-        except (OSError, OverflowError) as error:
-            return f"does not answer ({type(error).__name__})"
+    if said := fault(address):
+        return said
     if "://" in address:
         return ""  # Ray's client speaks another language
-    words = ["--address", address] if place else []
+    words = [] if address == "auto" else ["--address", address]
     done = _python("-m", "ray.scripts.scripts", "health-check", *words, root=root)
     return "is no Ray of this version, or refuses our RAY_AUTH_TOKEN" if done.returncode else ""
 

@@ -73,3 +73,14 @@ def test_a_prefect_server_that_does_not_answer(project, command):
     assert (1, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
     assert done.stderr.startswith(expected)
     assert before == state(project)
+
+
+def test_a_ray_cluster_that_does_not_answer(project):
+    before = state(project)
+    done = project.run(*HEATMARK, "retrain", check=False, RAY_ADDRESS="127.0.0.1:9")
+    expected = (
+        "heatmark: the Ray cluster RAY_ADDRESS=127.0.0.1:9 does not answer (ConnectionRefusedError): start it, or unset the "
+        "variable to work on a Ray of the stages' own\n"
+    )
+    assert (1, expected) == (done.returncode, done.stderr)
+    assert before == state(project)
