@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.text import printable
-from pipelines.gc import cache, checkpoints, runs, versions
+from pipelines.gc import cache, checkpoints, folders, runs, versions
 from pipelines.gc.item import Item
 from pipelines.registry import tracking
-from pipelines.runtime.environment import RUNS, storage, tracking_uri
+from pipelines.registry.reproduce import FOLDER
+from pipelines.runtime.environment import RUNS, STATE, short_ray_folder, storage, tracking_uri
 from pipelines.runtime.secrets import without_secrets
 
 NUM_SHOWN = 3
@@ -51,6 +52,8 @@ def collect(root: Path, *, refused: bool) -> tuple[list[Item], str]:
         *runs.items(client, ended, staying),
         *checkpoints.items(storage(), RUNS, {run.key for run in ended if run.finished}),
         *cache.items(root, data),
+        *folders.reproductions(RUNS / FOLDER, root),
+        *folders.ray_sessions(STATE / "ray", short_ray_folder()),
     ]
     return found, f"{len(stay)} versions of {where} stay, with all that they are made of"
 

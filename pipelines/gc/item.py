@@ -20,4 +20,4 @@ class Item:
     kind: str
     name: str
     size: int
-    remove: Callable[[], None]
+    remove: Callable[[], object]
