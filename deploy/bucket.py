@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import boto3
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 
 
 def make(bucket) -> None:
@@ -53,5 +55,10 @@ def main(verb: str, *folder: str) -> None:
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except ValueError as error:
+    except (
+        ValueError,
+        Boto3Error,
+        BotoCoreError,
+        ClientError,
+    ) as error:  # the latter three: the store is away, or refuses
         sys.exit(f"bucket: {error}")

@@ -52,7 +52,7 @@ def project(make_project, deployment, ray_nodes):
     with ray_nodes(num_cpus=2) as cluster:
         project.env = {**env, **cluster}
         words = ("python", "-m", "heatmark", "retrain", "--recipe", "recipes/tiny.yaml")
-        project.first = project.run(*words, **project.env).stdout
+        project.first = project.run(*words, timeout=1800, **project.env).stdout
         listed = ("ray", "list", "actors", "--format", "json", "--limit", "1000", "--detail")
         project.actors = json.loads(project.run(*listed, **project.env).stdout)
     return project
