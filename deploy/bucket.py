@@ -23,6 +23,8 @@ def make(bucket) -> None:
 def save(bucket, folder: Path) -> None:
     """Writes every object of the bucket to a file below the folder."""
     for each in bucket.objects.all():
+        if each.key.endswith("/"):  # a store's mark for a folder
+            continue
         path = (folder / each.key).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise ValueError(f"{each.key!r} would leave {folder}")

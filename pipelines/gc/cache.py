@@ -2,7 +2,8 @@
 
 A scheduled retraining is ahead of any commit, so DVC alone does not know of its data; and of a commit it wants to read its
 config, which need not fit today's `config.local`. But DVC's own `gc` keeps what other projects need: all that stays is made the
-outputs of such a project, for as long as that takes. The remote is left as it is.
+outputs of such a project, for as long as that takes. The remote is left as it is, and so is a cache outside of the checkout: others
+may share it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def items(root: Path, data_versions: Set[str]) -> Iterator[Item]:
     Raises:
         ValueError: DVC refuses, as while another command of it runs.
     """
+    if not _cache(root).is_relative_to(root):
+        return
     staying = data_versions | committed(root)
     said = _gc(root, staying, "--dry")
     paths = [Path(line.removeprefix(SAYS)) for line in said.splitlines() if line.startswith(SAYS)]
@@ -40,6 +43,11 @@ def items(root: Path, data_versions: Set[str]) -> Iterator[Item]:
     if paths:
         size = sum(path.stat().st_size for path in paths)
         yield Item("DVC's cache", f"{len(paths)} files", size, lambda: _collect(root, staying))
+
+
+def _cache(root: Path) -> Path:
+    dvc = root / ".dvc"
+    return Path(Config(dvc_dir=str(dvc))["cache"].get("dir") or dvc / "cache").resolve()
 
 
 def committed(root: Path) -> set[str]:
@@ -72,11 +80,10 @@ def _gc(root: Path, staying: Set[str], how: str) -> str:
 @contextmanager
 def _project(root: Path, staying: Set[str]) -> Iterator[Path]:
     """A project of DVC's with this checkout's cache, whose outputs are all that stays."""
-    cache = Config(dvc_dir=str(root / ".dvc"))["cache"].get("dir") or str(root / ".dvc" / "cache")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _run(["dvc", "init", "--quiet", "--no-scm"], folder)
-        _run(["dvc", "cache", "dir", str(cache)], folder)
+        _run(["dvc", "cache", "dir", str(_cache(root))], folder)
         outputs = [f"- md5: {md5}\n  hash: md5\n  path: out{number}\n" for number, md5 in enumerate(sorted(staying))]
         (folder / "staying.dvc").write_text(f"outs:\n{''.join(outputs)}" if outputs else "outs: []\n", encoding="utf-8")
         yield folder

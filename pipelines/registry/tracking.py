@@ -322,7 +322,12 @@ class Registry:
     @classmethod
     def all(cls, client: MlflowClient) -> list[Registry]:
         """All registered models, ours and others'."""
-        return [cls(client, model.name) for model in client.search_registered_models()]
+        page = client.search_registered_models()
+        found = list(page)
+        while page.token:
+            page = client.search_registered_models(page_token=page.token)
+            found += page
+        return [cls(client, model.name) for model in found]
 
     @classmethod
     def existing(cls, name: str) -> Registry:
