@@ -30,16 +30,7 @@ def collect(root: Path, *, refused: bool) -> tuple[list[Item], str]:
         ValueError: The registry does not answer or has no version: what it names could not be kept.
     """
     client, where = tracking.connect(), without_secrets(tracking_uri())
-    models = tracking.Registry.all(client)
-    stay, going = [], []
-    staying: set[str] = set()
-    for model in models:
-        ours = model.name.startswith(PREFIX)
-        kept, gone = versions.split(model, refused=refused) if ours else (model.versions(), [])
-        stay += kept
-        going += list(versions.items(model, gone))
-        sources = model.sources()
-        staying = staying.union(*(sources[version.number] for version in kept))
+    stay, sources, going = _registered(client, refused=refused)
     if not stay:
         raise ValueError(
             f"{where} has no version that would be kept, and what none is made of would go: name the registry of this checkout by "
@@ -49,13 +40,28 @@ def collect(root: Path, *, refused: bool) -> tuple[list[Item], str]:
     data = {version.tags["data_version"] for version in stay if version.tags.get("data_version", "none") != "none"}
     found = [
         *going,
-        *runs.items(client, ended, staying),
+        *runs.items(client, ended, sources),
         *checkpoints.items(storage(), RUNS, {run.key for run in ended if run.finished}),
         *cache.items(root, data),
         *folders.reproductions(RUNS / FOLDER, root),
         *folders.ray_sessions(STATE / "ray", short_ray_folder()),
     ]
     return found, f"{len(stay)} versions of {where} stay, with all that they are made of"
+
+
+def _registered(client: tracking.MlflowClient, *, refused: bool) -> tuple[list[tracking.Version], set[str], list[Item]]:
+    """Of all registered models: the versions that stay, the ids of the runs and logged models that these are of, and what may go."""
+    stay: list[tracking.Version] = []
+    sources: set[str] = set()
+    going: list[Item] = []
+    for model in tracking.Registry.all(client):
+        ours = model.name.startswith(PREFIX)
+        kept, gone = versions.split(model, refused=refused) if ours else (model.versions(), [])
+        of = model.sources()
+        stay += kept
+        sources = sources.union(*(of[version.number] for version in kept))
+        going += versions.items(model, gone)
+    return stay, sources, going
 
 
 def told(found: list[Item]) -> list[str]:
