@@ -89,11 +89,13 @@ def register(params: Params, model: Path, reports: Path, made: Path) -> Register
         num_landmarks = LandmarkModel.load(model).config.scheme.num_landmarks
         model_id, source = tracking.log_model(run, model, num_landmarks)
         version = registry.add(source, run, tags, model_id, f"Started from {parent}." if parent else None)
-        registry.point("challenger", version)
     else:
         measured = {name: tags[name] for name in ("protocol", "test_nme", "test_nme_interval", "test_faces")}
         run.set_tags(measured)
         registry.tag(version, measured)
+    # Whoever registered it may have been stopped before this.
+    if "decision" not in registry.tags(version):
+        registry.point("challenger", version)
     return Registered(registry.name, version, run.id, key, new)
 
 
