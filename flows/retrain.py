@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from flows.apart import go_apart
 from flows.commands import stream
@@ -235,7 +236,7 @@ def register(params: Params) -> Registered:
     from pipelines.registry.register import register as register_model
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
-    registered = register_model(params, made / "model", reports, made)
+    registered = register_model(params, made / "model", reports, made, f"{flow_run.name} ({flow_run.id})")
     say(
         f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}"
     )

@@ -237,7 +237,7 @@ def versions(model: Model = None) -> None:
     """List a registered model's versions: which is champion, and how good each is."""
     from pipelines.registry import versions as listing
 
-    listing.print_tables([listing.versions(_registry(model))])
+    listing.print_shown([listing.versions(_registry(model))])
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -245,7 +245,7 @@ def history(model: Model = None) -> None:
     """List what was decided about a registered model: when, by whom, why."""
     from pipelines.registry import versions as listing
 
-    listing.print_tables([listing.history(_registry(model))])
+    listing.print_shown([listing.history(_registry(model))])
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -254,7 +254,16 @@ def show(version: Version, model: Model = None) -> None:
     from pipelines.registry import versions as listing
 
     registry = _registry(model)
-    listing.print_tables([listing.show(registry, version), listing.history(registry, version)])
+    listing.print_shown([listing.show(registry, version), listing.history(registry, version)])
+
+
+@app.command(rich_help_panel=DECIDE)
+def lineage(version: Version, model: Model = None) -> None:
+    """Show all that made a version, what was decided about it, and what came of it."""
+    from pipelines.registry import ancestry
+    from pipelines.registry import versions as listing
+
+    listing.print_shown([ancestry.tree(_registry(model), version)])
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -266,7 +275,7 @@ def compare(
     """Compare two versions on the same test faces, by subset."""
     from pipelines.registry import versions as listing
 
-    listing.print_tables([listing.compare(_registry(model), version, other)])
+    listing.print_shown([listing.compare(_registry(model), version, other)])
 
 
 @app.command(rich_help_panel=DECIDE)

@@ -48,7 +48,7 @@ def own_model() -> str:
     return registered_name(load_params(ROOT / "params.yaml"))
 
 
-def register(params: Params, model: Path, reports: Path, made: Path) -> Registered:
+def register(params: Params, model: Path, reports: Path, made: Path, flow_run: str = "") -> Registered:
     """Completes the run and registers the model.
 
     Args:
@@ -56,6 +56,7 @@ def register(params: Params, model: Path, reports: Path, made: Path) -> Register
         model: Folder of the saved model.
         reports: Folder of the evaluation's files.
         made: Folder of what the stages made: annotations and crops of each dataset, and what the training depended on of our code.
+        flow_run: Prefect's name and id of the run that does it; "" outside of one.
 
     Raises:
         ValueError: The evaluation is of another training, or the tracking server is away.
@@ -69,7 +70,7 @@ def register(params: Params, model: Path, reports: Path, made: Path) -> Register
     run = tracking.Run(client, key, params.name)
     registry = tracking.Registry(client, registered_name(params))
     tags = {**lineage_tags(metrics, key, run.id), **datasets_tags(params), "trained_on": training["trained_on"]}
-    tags |= parent.tags() if parent else {}
+    tags |= (parent.tags() if parent else {}) | ({"flow_run": flow_run} if flow_run else {})
     run.log_params(params.model_dump())
     run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
     for path in sorted(reports.iterdir()):

@@ -17,6 +17,7 @@ import numpy as np
 import requests
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pipelines.registry.model_code import requirements, stage_code
@@ -238,6 +239,26 @@ class Version(NamedTuple):
     tags: dict[str, str]
 
 
+def found(client: MlflowClient, name: str, version: str) -> Version | None:
+    """A version of any registered model; None where it is gone."""
+    try:
+        return _told(client.get_model_version(name, version))
+    except MlflowException:
+        return None
+
+
+def started_from(client: MlflowClient, key: str) -> list[tuple[str, Version]]:
+    """The versions whose training started from that of a key, each with its registered model's name."""
+    if not key:
+        return []
+    there = client.search_model_versions(f"tags.`start.key` = '{key}'")
+    return sorted((each.name, _told(each)) for each in there)
+
+
+def _told(version: ModelVersion) -> Version:
+    return Version(str(version.version), version.creation_timestamp, dict(version.tags))
+
+
 class Registry:
     """The registered model of one recipe: its versions and their aliases.
 
@@ -275,8 +296,7 @@ class Registry:
     def versions(self) -> list[Version]:
         """All, the newest first, by one question."""
         found = self.client.search_model_versions(f"name = '{self.name}'")
-        versions = [Version(str(each.version), each.creation_timestamp, dict(each.tags)) for each in found]
-        return sorted(versions, key=lambda version: int(version.number), reverse=True)
+        return sorted(map(_told, found), key=lambda version: int(version.number), reverse=True)
 
     def version_of(self, key: str) -> str | None:
         """The version that a training became, or None."""

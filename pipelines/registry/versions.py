@@ -12,6 +12,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 from components.metrics import Difference
 from components.metrics.summary import members_of
@@ -37,7 +38,7 @@ def versions(registry: tracking.Registry) -> Table:
             _cell(*_nme(tags)),
             _cell(tags.get("data_version", "?")[:6]),
             _cell(_commit(tags)),
-            _cell(*_when(registered_ms).split(" ", 1)),
+            _cell(*when(registered_ms).split(" ", 1)),
             _cell(tags.get("decision", "not yet"), f"by {tags['decided_by']}" if "decided_by" in tags else ""),
         )
     return table
@@ -49,7 +50,7 @@ def history(registry: tracking.Registry, version: str | None = None) -> Table:
     for entry in History(registry).entries(state=None):
         if version in (None, entry.version):
             state = "" if entry.state == "done" else entry.state
-            table.add_row(_cell(_when(entry.at_ms)), _cell(_done(entry), state), _cell(entry.by), _cell(entry.reason))
+            table.add_row(_cell(when(entry.at_ms)), _cell(done(entry), state), _cell(entry.by), _cell(entry.reason))
     return table
 
 
@@ -65,7 +66,7 @@ def show(registry: tracking.Registry, version: str) -> Table:
     table = Table(show_header=False, title=f"{registry.name} version {version}", title_justify="left", width=WIDTH)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    facts = {"aliases": " ".join(aliases) or "none", "registered": _when(found.registered_ms)}
+    facts = {"aliases": " ".join(aliases) or "none", "registered": when(found.registered_ms)}
     for name, value in {**facts, **dict(sorted(found.tags.items()))}.items():
         table.add_row(_cell(name), _cell(value))
     return table
@@ -129,14 +130,15 @@ def _errors_of_both(registry: tracking.Registry, one: str, other: str) -> tuple[
     return tables, protocols[0]
 
 
-def print_tables(tables: Iterable[Table]) -> None:
+def print_shown(shown: Iterable[Table | Tree]) -> None:
     """To the terminal; fits 80 columns."""
     console = Console(width=WIDTH, highlight=False)
-    for table in tables:
-        console.print(table)
+    for each in shown:
+        console.print(each)
 
 
-def _done(entry: Entry) -> str:
+def done(entry: Entry) -> str:
+    """What a decision did, in a few words."""
     if entry.action == "roll back":
         return f"roll back {entry.champion} to {entry.version}"
     return f"{entry.action} {entry.version}"
@@ -153,7 +155,8 @@ def _commit(tags: dict[str, str]) -> str:
     return commit[:7] + plus
 
 
-def _when(ms: int) -> str:
+def when(ms: int) -> str:
+    """Milliseconds since 1970 as date and time, UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
