@@ -271,11 +271,21 @@ def compare(
     version: Version,
     other: Annotated[str, typer.Argument(metavar="OTHER", help="Another version's number.")],
     model: Model = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page here, with pictures of the faces that changed most."),
+    ] = None,
 ) -> None:
     """Compare two versions on the same test faces, by subset."""
+    from pipelines.registry import comparison
     from pipelines.registry import versions as listing
 
-    listing.print_shown([listing.compare(_registry(model), version, other)])
+    registry = _registry(model)
+    pair = comparison.Pair.of(registry, version, other)
+    listing.print_shown([comparison.table(pair)])
+    if page:
+        comparison.write_page(pair, registry.client, page)
+        print(f"compare: {page} shows the faces that changed most")
 
 
 @app.command(rich_help_panel=DECIDE)

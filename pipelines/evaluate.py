@@ -8,13 +8,11 @@ or the faces are not written.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from components.images import decode_own
 from components.metrics import Evidence, Protocol, audit, ced, summarise
 from components.model import LandmarkModel
 from components.schemes import Scheme
@@ -25,16 +23,10 @@ from pipelines.runtime.outputs import whole_file
 from pipelines.runtime.tables import from_column, with_note, write_csv, write_table
 from pipelines.scoring.held_out import faces_to_measure
 from pipelines.scoring.measure import counted, measure
+from pipelines.scoring.pictures import pictures_of
 from pipelines.scoring.predict import predict
 
 CED_POINTS = 200
-
-
-def pictures_of(faces: pa.Table) -> Callable[[str], tuple[np.ndarray, np.ndarray]]:
-    """Face -> its stored crop (H, W, 3) uint8 RGB, and the affine (2, 3), image px -> crop px."""
-    row = {face: i for i, face in enumerate(faces.column("face").to_pylist())}
-    affines = from_column(faces, "affine", 2, 3)
-    return lambda face: (decode_own(faces.column("pixels")[row[face]].as_buffer()), affines[row[face]])
 
 
 def datasets_of(params: Params) -> dict[str, str]:

@@ -128,12 +128,12 @@ def galleries(errors: pa.Table, pictures: Pictures, scheme: Scheme) -> list[dict
     middle = max(0, (len(order) - NUM_SHOWN) // 2)
     chosen = {"Worst": order[::-1][:NUM_SHOWN], "Median": order[middle : middle + NUM_SHOWN], "Best": order[:NUM_SHOWN]}
     drawn = {
-        i: _tile(errors.slice(i, 1), pictures, scheme) for i in sorted({int(i) for of in chosen.values() for i in of})
+        i: tile(errors.slice(i, 1), pictures, scheme) for i in sorted({int(i) for of in chosen.values() for i in of})
     }
     return [{"name": name, "tiles": [drawn[int(i)] for i in of]} for name, of in chosen.items()]
 
 
-def _tile(row: pa.Table, pictures: Pictures, scheme: Scheme) -> dict:
+def tile(row: pa.Table, pictures: Pictures, scheme: Scheme) -> dict:
     """One face drawn, with what stands under it."""
     face = row["face"][0].as_py()
     pixels, affine = pictures(face)

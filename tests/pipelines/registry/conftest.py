@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,7 @@ import torch
 from components.model import LandmarkModel
 from pipelines.evaluate import audited
 from pipelines.params import Params, load_params
+from pipelines.registry import tracking
 from pipelines.runtime.environment import ROOT
 from pipelines.runtime.tables import write_table
 from pipelines.scoring.held_out import faces_to_measure
@@ -80,3 +83,19 @@ def evaluated(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Evalu
     metrics = {"training": KEY, **audited(errors, scheme, protocol)[0]}
     (reports / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     return Evaluated(params, model, reports, made)
+
+
+@contextmanager
+def stored_in(folder: Path) -> Iterator[None]:
+    """Tracks in SQLite in a folder, with the artifacts beside it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tracking, "RUNS", folder)
+        patched.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        yield
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[None]:
+    """A tracking store of its own."""
+    with stored_in(tmp_path):
+        yield

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from mlflow import MlflowClient
 
@@ -17,14 +15,6 @@ pytestmark = pytest.mark.filterwarnings(
 # Each of the client's that changes something.
 WRITES = ("create_run", "create_registered_model", "log_batch", "log_artifact", "log_text", "set_terminated")
 WRITES += ("create_model_version", "set_model_version_tag", "set_registered_model_alias", "update_run")
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tracking store of its own, in SQLite, with artifacts beside it."""
-    monkeypatch.setattr(tracking, "RUNS", tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    return tmp_path
 
 
 def crash_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
