@@ -246,7 +246,10 @@ def ingest(folder: Path, params: Params, out: Path) -> None:
         assert len(annotations) + len(rejected) == len(records)
         write_table(annotations, partial / ANNOTATIONS)
         write_table(rejected, partial / REJECTED)
-        write_card(partial / CARD, folder.name, annotations, rejected, folder, scheme, dataset.picture, compared)
+        licence = dataset.licence_in(folder)
+        write_card(
+            partial / CARD, folder.name, annotations, rejected, folder, scheme, licence, dataset.picture, compared
+        )
     _say(annotations, rejected, out)
 
 

@@ -40,6 +40,7 @@ def write_card(
     rejected: pa.Table,
     folder: Path,
     scheme: Scheme,
+    licence: str,
     picture: Callable[[Path, str], np.ndarray] = images.read,
     compared: Sequence[tuple[str, int, int]] = (),
 ) -> None:
@@ -52,6 +53,7 @@ def write_card(
         rejected: One row per face that was left out, with the reason.
         folder: The dataset's folder, which the paths in `annotations` start from.
         scheme: The markup of the landmarks.
+        licence: What the faces may be used for.
         picture: (folder, name) -> pixels: the dataset's way to read a picture.
         compared: (split or subset, faces that were read, faces of a complete copy) of a benchmark that has numbers.
 
@@ -63,6 +65,7 @@ def write_card(
         "card.html",
         title=title,
         scheme=scheme.name,
+        licence=licence,
         totals={**totals(annotations), "rejected": rejected.num_rows},
         splits=SPLITS,
         by_split=counts_by_split(annotations),

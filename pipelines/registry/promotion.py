@@ -19,6 +19,7 @@ from pipelines.registry import tracking
 from pipelines.registry.decisions import AGAINST, CHAMPION, carry_out, recover
 from pipelines.registry.gate import YEAR_DAYS, Decision, Keep, Measured, NeedMoreData, Promote, decide
 from pipelines.registry.history import Entry, History
+from pipelines.registry.licences import LICENCES, UNKNOWN, refusal
 from pipelines.registry.register import Registered
 from pipelines.registry.same_faces import same_faces
 from pipelines.runtime.tables import read_table
@@ -47,15 +48,19 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
     comparison = comparison_of(champion, table, params)
     if stands := standing(registered, champion, tags, comparison):
         return stands
-    # Which faces count is a matter of the truth: the same for both.
-    rows = counted(table, params.evaluate.on_test)
-    theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[rows]
     looks = history.looks(YEAR_DAYS)
-    decision = decide(theirs, measured(table.filter(pa.array(rows))), params.promotion, looks)
-    looked = "no" if champion is None else "yes"
-    entry = Entry(registry.name, registered.version, decision.word, decision.reason, champion or "", looked)
-    carry_out(entry, registry)
-    registry.tag(registered.version, {"comparison": comparison, "looks": str(looks + (champion is not None))})
+    decision: Decision
+    if reason := refusal(tags.get(LICENCES, UNKNOWN), params.promotion.refused_licences):
+        decision, looked = Keep(reason), False
+    else:
+        # Which faces count is a matter of the truth: the same for both.
+        rows = counted(table, params.evaluate.on_test)
+        theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[rows]
+        decision = decide(theirs, measured(table.filter(pa.array(rows))), params.promotion, looks)
+        looked = champion is not None
+    said = "yes" if looked else "no"
+    carry_out(Entry(registry.name, registered.version, decision.word, decision.reason, champion or "", said), registry)
+    registry.tag(registered.version, {"comparison": comparison, "looks": str(looks + looked)})
     return decision
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from components.model import LandmarkModel
 from pipelines.params import Params, load_params
 from pipelines.registry import tracking
+from pipelines.registry.licences import LICENCES, licences
 from pipelines.registry.lineage import PROVENANCE, data_version, datasets_tags, git_changes, git_commit, machine
 from pipelines.registry.packages import LOCK
 from pipelines.registry.start import Start
@@ -71,6 +72,7 @@ def register(params: Params, model: Path, reports: Path, made: Path, flow_run: s
     registry = tracking.Registry(client, registered_name(params))
     tags = {**lineage_tags(metrics, key, run.id), **datasets_tags(params), "trained_on": training["trained_on"]}
     tags |= (parent.tags() if parent else {}) | ({"flow_run": flow_run} if flow_run else {})
+    tags[LICENCES] = licences(params, parent, client)
     run.log_params(params.model_dump())
     run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
     for path in sorted(reports.iterdir()):

@@ -186,6 +186,14 @@ def fetch(client: MlflowClient, run: str, name: str, to: Path) -> Path | None:
         return None
 
 
+def run_tags(client: MlflowClient, run: str) -> dict[str, str]:
+    """A run's tags; none where it is gone, or none is named."""
+    try:
+        return dict(client.get_run(run).data.tags) if run else {}
+    except MlflowException:
+        return {}
+
+
 def flatten(fields: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Nested mappings -> pairs of a dotted name and a value; lists as JSON."""
     for name, value in fields.items():
