@@ -80,7 +80,8 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
             f"{training.val.num_rows} validation faces are too few for {params.train.num_workers} workers: "
             "raise ingest.val_share"
         )
-    run = tracking.Run(tracking.connect(), key, params.name)
+    with tracking.answering():
+        run = tracking.Run(tracking.connect(), key, params.name)
     print(
         f"train: {training.plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}",
         flush=True,
@@ -91,8 +92,9 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         print("train: this training has a run already; going on from its last checkpoint, if there is one", flush=True)
     with in_turn(RUNS / f"{key}.lock", lambda: elsewhere(key)), run.running():
         tags = {"data_version": data_version(), "git_commit": git_commit(), "trained_on": trained_on(params, parent)}
-        run.log_params(params.model_dump())
-        run.set_tags({**tags, **datasets_tags(params), **parent.tags})
+        with tracking.answering():
+            run.log_params(params.model_dump())
+            run.set_tags({**tags, **datasets_tags(params), **parent.tags})
         fit = fit_with_ray if params.train.num_workers else fit_here
         state, weights = fit(training, progress_of(training, run))
         model = LandmarkModel(config)
