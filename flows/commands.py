@@ -12,6 +12,7 @@ from contextlib import suppress
 from prefect import get_run_logger
 
 from flows.workspace import command_lock
+from pipelines.runtime import disk
 from pipelines.runtime.environment import ROOT, STATE
 
 # What the tools print for somebody who types their commands; a flow's reader has no use for it.
@@ -30,14 +31,14 @@ NOISE = (
 )
 
 
-GRACE_S = 5
+GRACE_S = 8
 LOOK_S = 0.1
 # A file, not a pipe: a command whose flow was killed goes on writing, where a pipe without a reader would end it.
 OUTPUT = STATE / "command.log"
 
 
-def stream(command: Sequence[str]) -> None:
-    """Runs a command in the repository's root; shows each line as it comes.
+def stream(command: Sequence[str]) -> list[str]:
+    """Runs a command in the repository's root; shows each line as it comes, and returns them.
 
     Raises:
         ValueError: It failed; with the last thing that it said itself.
@@ -60,7 +61,8 @@ def stream(command: Sequence[str]) -> None:
         finally:
             code = process.wait()
     if code:
-        raise ValueError(last_word(said) or f"{' '.join(command)} ended with {code}")
+        raise ValueError(disk.full("\n".join(said)) or last_word(said) or f"{' '.join(command)} ended with {code}")
+    return said
 
 
 def lines(process: subprocess.Popen) -> Iterator[str]:
