@@ -19,9 +19,10 @@ from prefect.runtime import flow_run
 from flows.apart import go_apart
 from flows.commands import stream
 from flows.servers import require_api
+from flows.stage import bring_up_to_date
 from flows.summary import Summary, markdown, show
 from flows.workspace import only_writer
-from pipelines.runtime import command
+from pipelines.runtime import command, disk
 from pipelines.runtime.environment import ROOT, from_root, require_checkout
 from pipelines.runtime.links import links, way_out
 from pipelines.runtime.outputs import whole_file, whole_folder
@@ -46,12 +47,13 @@ def check(recipe: str | None, data: str | None) -> Params:
 
     Raises:
         ValueError: A key of the recipe is wrong, DATA is no folder of its dataset's layout or has links in it, a dataset is
-            missing, a folder cannot be written, the tracking server does not answer, or the model to start from is not there
+            missing, the disk has no room, a folder cannot be written, the tracking server does not answer, or the model to start from is not there
             or does not fit.
     """
     from pipelines.first_look import first_look
     from pipelines.params import load_params
     from pipelines.registry import parent, tracking
+    from pipelines.room import bytes_of_retraining
 
     params = load_params(recipe or PARAMS)
     if data and not has_files(Path(data)):
@@ -65,6 +67,9 @@ def check(recipe: str | None, data: str | None) -> Params:
     check_there(params, name)
     if data and name:
         first_look(Path(data), params.source(name))
+    disk.require(
+        bytes_of_retraining(params, ROOT / "data", {name: Path(data)} if data and name else {}), "a retraining", ROOT
+    )
     for folder in ("artifacts", "reports"):
         with whole_file(ROOT / folder / params.name / ".writable") as partial:
             partial.touch()
@@ -217,7 +222,7 @@ def stages_of(params: Params) -> list[str]:
 @task(cache_policy=NO_CACHE, task_run_name="{stage}")
 def run_stage(stage: str) -> None:
     """Brings one DVC stage up to date."""
-    stream(["dvc", "repro", "--single-item", stage])
+    bring_up_to_date(stage, ROOT)
 
 
 @task(cache_policy=NO_CACHE)
@@ -233,10 +238,12 @@ def lay_start(params: Params) -> bool:
 @task(cache_policy=NO_CACHE)
 def register(params: Params) -> Registered:
     """Completes the MLflow run, and makes the model a version of the registered one."""
+    from pipelines.registry import tracking
     from pipelines.registry.register import register as register_model
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
-    registered = register_model(params, made / "model", reports, made, f"{flow_run.name} ({flow_run.id})")
+    with tracking.answering():
+        registered = register_model(params, made / "model", reports, made, f"{flow_run.name} ({flow_run.id})")
     say(
         f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}"
     )
@@ -246,10 +253,12 @@ def register(params: Params) -> Registered:
 @task(cache_policy=NO_CACHE)
 def promote(params: Params, registered: Registered) -> Decision:
     """Makes the version champion, if it is shown to be better on the same test faces."""
+    from pipelines.registry import tracking
     from pipelines.registry.promotion import promote as promote_version
 
     crops, errors = ROOT / "artifacts" / params.name / "crops", ROOT / "reports" / params.name / "errors.parquet"
-    decision = promote_version(params, registered, crops, errors)
+    with tracking.answering():
+        decision = promote_version(params, registered, crops, errors)
     say(f"promote: {decision.word}: {decision.reason}")
     return decision
 

@@ -26,10 +26,15 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except ValueError as error:
-            code, sentence = 1, str(error)
         except KeyboardInterrupt:
             code, sentence = 130, "stopped"  # 128 and SIGINT, as shells have it
+        except Exception as error:
+            from pipelines.runtime import disk
+
+            # A full disk comes as any library's error; whatever else is no ValueError is for us to mend.
+            code, sentence = 1, disk.full_by(error) or (str(error) if isinstance(error, ValueError) else "")
+            if not sentence:
+                raise
         print(f"heatmark: {sentence}", file=sys.stderr, flush=True)
         raise typer.Exit(code)
 
@@ -347,4 +352,7 @@ def _checkout() -> Path:
 
 def main() -> None:
     """Runs the command."""
+    from pipelines.runtime.secrets import hide_in_tracebacks
+
+    hide_in_tracebacks()
     app(prog_name="heatmark")

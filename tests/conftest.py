@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -115,3 +116,19 @@ def local_ray() -> Iterator[None]:
 
     with cluster.connected(training_workers=2):
         yield
+
+
+@pytest.fixture
+def listening() -> Callable[[int], set[str]]:
+    """The addresses at which a process, and those below it, wait for others: "127.0.0.1 gcs_server", say."""
+
+    def addresses(pid: int) -> set[str]:
+        found = set()
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            with suppress(psutil.Error):
+                for one in process.net_connections(kind="inet"):
+                    if one.status == psutil.CONN_LISTEN:
+                        found.add(f"{one.laddr.ip.removeprefix('::ffff:')} {process.name()}")
+        return found
+
+    return addresses
