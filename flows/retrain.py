@@ -45,10 +45,11 @@ def check(recipe: str | None, data: str | None) -> Params:
 
     Raises:
         ValueError: A key of the recipe is wrong, DATA is no folder of its dataset's layout or has links in it, a dataset is
-            missing, a folder cannot be written, the tracking server does not answer, or the model to start from is not there
-            or does not fit.
+            missing, a folder cannot be written, the tracking server does not answer, the model to start from is not there
+            or does not fit, or a face of one dataset is nearly one of another across the split.
     """
     from pipelines.first_look import first_look
+    from pipelines.new_data.twins import refuse_twins
     from pipelines.params import load_params
     from pipelines.registry import parent, tracking
 
@@ -62,14 +63,17 @@ def check(recipe: str | None, data: str | None) -> Params:
         )
     name = brought(data, params)
     check_there(params, name)
-    if data and name:
-        first_look(Path(data), params.source(name))
+    new = {name: Path(data)} if data and name else {}
+    for dataset, place in new.items():
+        first_look(place, params.source(dataset))
     for folder in ("artifacts", "reports"):
         with whole_file(ROOT / folder / params.name / ".writable") as partial:
             partial.touch()
         (ROOT / folder / params.name / ".writable").unlink()
     tracking.connect()
     parent.check(params)
+    for line in refuse_twins(params, new):
+        print(line, flush=True)
     return params
 
 
