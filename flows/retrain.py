@@ -260,10 +260,13 @@ def promote(params: Params, registered: Registered) -> Decision:
 @task(cache_policy=NO_CACHE)
 def summarise(params: Params, version: str, registered: Registered, decision: Decision) -> Summary:
     """The numbers of this run, in a table and in an artifact of the flow run."""
+    from pipelines.new_data.drift import of_datasets
+    from pipelines.new_data.features import TRAINING_FACES
     from pipelines.registry import tracking
+    from pipelines.runtime.tables import read_table
 
-    client = tracking.connect()
-    metrics = json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))
+    client, reports = tracking.connect(), ROOT / "reports" / params.name
+    metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
     registry = tracking.Registry(client, registered.model)
     aliases, run = registry.aliases(), tracking.Run(client, registered.key, params.name)
     summary = Summary(
@@ -279,6 +282,7 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         reason=decision.reason,
         report=f"reports/{params.name}/report.html",
         start=registry.tags(registered.version).get("start", ""),
+        drifts=tuple(of_datasets(read_table(reports / TRAINING_FACES), params)),
     )
     create_markdown_artifact(
         key="retrain", markdown=markdown(summary), description=f"{params.name}: {summary.decision}"

@@ -21,7 +21,7 @@ from components.datasets import DATASETS
 from components.samples import Annotation
 from components.schemes import SCHEMES
 from components.text import printable
-from pipelines.new_data.hashes import BYTES, hash_faces, one_thread
+from pipelines.new_data.hashes import BYTES, MADE, hash_faces, one_thread
 from pipelines.params import Params, SourceParams
 from pipelines.runtime.environment import STATE
 from pipelines.runtime.processes import in_order, processes
@@ -94,8 +94,8 @@ def _key(folder: Path, face: Annotation) -> bytes:
     if not (place := next(filter(Path.is_file, places), None)):
         return b""
     stat = place.stat()
-    what = [str(folder.resolve()), face.face, face.image, str(stat.st_size), str(stat.st_mtime_ns), str(BYTES)]
-    return hashlib.blake2b("\0".join(what).encode() + face.landmarks.tobytes(), digest_size=16).digest()
+    what = [str(folder.resolve()), face.face, face.image, str(stat.st_size), str(stat.st_mtime_ns), MADE]
+    return hashlib.blake2b(os.fsencode("\0".join(what)) + face.landmarks.tobytes(), digest_size=16).digest()
 
 
 def _opened() -> sqlite3.Connection:

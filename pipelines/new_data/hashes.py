@@ -23,6 +23,8 @@ EXPAND, SIDE = 1.3, 128
 # Frequencies in each direction.
 FREQUENCIES = 16
 BYTES = FREQUENCIES**2 // 8
+# Hashes that were made otherwise do not compare.
+MADE = f"{EXPAND} {SIDE} {FREQUENCIES}"
 # Pairs that are compared at once: 32 bytes each, twice.
 PAIRS_AT_ONCE = 1 << 22
 
