@@ -54,13 +54,8 @@ def check(recipe: str | None, data: str | None) -> Params:
     from pipelines.registry import parent, tracking
 
     params = load_params(recipe or PARAMS)
-    if data and not has_files(Path(data)):
-        raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
-    # What links lead to may be anything, and a folder would be missing without them.
-    if data and (found := links(Path(data))):
-        raise ValueError(
-            f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
-        )
+    if data:
+        check_folder(data)
     name = brought(data, params)
     check_there(params, name)
     new = {name: Path(data)} if data and name else {}
@@ -158,6 +153,21 @@ def check_there(params: Params, brought: str | None) -> None:
     raise ValueError(
         f"{missing}, and recipe {params.name} has the datasets {', '.join(params.datasets)}: put it there, or bring it by DATA"
     )
+
+
+def check_folder(data: str) -> None:
+    """Refuses a folder that is empty, or of which a part would be missing.
+
+    Raises:
+        ValueError: With the way out.
+    """
+    if not has_files(Path(data)):
+        raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
+    # What links lead to may be anything, and a folder would be missing without them.
+    if found := links(Path(data)):
+        raise ValueError(
+            f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
+        )
 
 
 def has_files(folder: Path) -> bool:

@@ -107,8 +107,8 @@ def show(summary: Summary) -> None:
 
 def markdown(summary: Summary) -> str:
     """The same for the flow run's page."""
-    from pipelines.new_data.table import markdown as markdown_of
+    from pipelines.new_data.table import drift_markdown
 
     rows = "\n".join(f"| {name} | {value} |" for name, value in summary.rows())
-    drifts = "".join(f"\n## What the training faces are like\n\n{markdown_of(drift)}" for drift in summary.drifts)
+    drifts = "".join(f"\n## What the training faces are like\n\n{drift_markdown(drift)}" for drift in summary.drifts)
     return f"# {summary.model}: {summary.decision}\n\n|  |  |\n| --- | --- |\n{rows}\n{drifts}"

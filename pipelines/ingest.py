@@ -164,7 +164,7 @@ def split_rows(examined: pa.Table, params: Params, source: SourceParams) -> tupl
     Raises:
         ValueError: No face is left for one of the splits; says why faces were rejected.
     """
-    examined = _reject_repeats(examined)
+    examined = reject_repeats(examined)
     bad = pc.is_valid(examined.column("reason"))
     rejected = examined.filter(bad).select(REJECTED_SCHEMA.names).cast(REJECTED_SCHEMA)
     good = examined.filter(pc.invert(bad)).drop_columns("reason")
@@ -184,7 +184,7 @@ def split_rows(examined: pa.Table, params: Params, source: SourceParams) -> tupl
     return annotations, rejected
 
 
-def _reject_repeats(examined: pa.Table) -> pa.Table:
+def reject_repeats(examined: pa.Table) -> pa.Table:
     good = np.flatnonzero(examined.column("reason").is_null().to_numpy())
     faces = examined.column("face").to_numpy()[good]
     repeated = np.zeros(len(examined), bool)
@@ -214,7 +214,7 @@ def ingest(folder: Path, params: Params, out: Path) -> None:
     print(f"ingest: {len(records)} records in {folder}", flush=True)
     with whole_folder(out) as partial:
         with cluster.connected():
-            examined = pa.concat_tables(_examined(records, folder, params, source))
+            examined = pa.concat_tables(examine_all(records, folder, params, source))
         compared = compare(examined, dataset.complete)
         print(f"ingest: {completeness(compared, dataset.name)}", flush=True)
         annotations, rejected = split_rows(examined, params, source)
@@ -247,7 +247,7 @@ def representable(record: Record) -> Record:
     return record
 
 
-def _examined(records: list[Record], folder: Path, params: Params, source: SourceParams) -> Iterator[pa.Table]:
+def examine_all(records: list[Record], folder: Path, params: Params, source: SourceParams) -> Iterator[pa.Table]:
     """Tables of examined rows, in the records' order."""
     schema = pa.schema([(name, pa.string()) for name in Record._fields])
     table = pa.table([[getattr(record, name) for record in records] for name in Record._fields], schema=schema)

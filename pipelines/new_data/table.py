@@ -1,6 +1,8 @@
-"""The drift of new faces as a table: on a terminal, in a flow run's artifact, and as the report's rows."""
+"""The drift of new faces as a table: on a terminal, in a flow run's artifact, and as a report's rows."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -46,8 +48,14 @@ def terminal_table(drift: Drift) -> Table:
     return table
 
 
-def markdown(drift: Drift) -> str:
+def drift_markdown(drift: Drift) -> str:
     """For the flow run's page."""
     names = header(drift)
-    lines = [names, ("---", *["---:"] * (len(names) - 1)), *map(cells, drift.shifts)]
+    return markdown_table([names, *map(cells, drift.shifts)])
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown, of a header and rows; numbers stand on the right."""
+    header, *others = rows
+    lines = [header, ("---", *["---:"] * (len(header) - 1)), *others]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)

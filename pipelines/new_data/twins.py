@@ -100,6 +100,24 @@ def refuse_twins(params: Params, brought: Mapping[str, Path]) -> list[str]:
     )
 
 
+def count_known(folder: Path, dataset: str, params: Params) -> int | None:
+    """How many faces of a folder are nearly ones that the recipe trains or chooses by; None where a dataset of it is not in data/.
+
+    Args:
+        folder: Of new faces.
+        dataset: The one of the recipe's datasets that says how to read it.
+        params: The recipe.
+    """
+    places = {name: ROOT / "data" / name for name in params.datasets}
+    if not all(place.is_dir() for place in places.values()):
+        return None
+    new, known = faces_of(dataset, folder, params), set()
+    for name, place in places.items():
+        found = pairs(new, faces_of(name, place, params))
+        known |= {pair.one.row for pair in found if pair.other.split != "test"}
+    return len(known)
+
+
 def pairs(ours: Faces, theirs: Faces) -> list[Pair]:
     """The pairs of two datasets, or within one, that are nearly the same, as they are or mirrored."""
     itself = ours is theirs

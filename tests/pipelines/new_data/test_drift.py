@@ -12,7 +12,7 @@ from rich.console import Console
 from components.images import encode_jpeg
 from pipelines.new_data.drift import Spread, compare, of_datasets
 from pipelines.new_data.features import SCHEMA, features_of, of_training
-from pipelines.new_data.table import cells, header, markdown, terminal_table
+from pipelines.new_data.table import cells, drift_markdown, header, terminal_table
 from studies.inputs.crops import draw_shard
 
 
@@ -108,6 +108,6 @@ def test_the_table_fits_80_columns_and_shows_what_names_hold():
     out = io.StringIO()
     Console(file=out, width=80).print(terminal_table(drift))
     assert 80 == max(map(len, out.getvalue().splitlines()))
-    first, _, last = markdown(drift).splitlines()
+    first, _, last = drift_markdown(drift).splitlines()
     assert first.startswith("| median (5% to 95%) | new\\x1b[2J\\|, 100 faces | ")
     assert "| size, px | 1,050 (1,005 to 1,094) | 150 (105 to 194) | 1.00 | <0.001 |" == last
