@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
 
 from flows.apart import go_apart
 from flows.commands import stream
@@ -68,7 +69,8 @@ def check(recipe: str | None, data: str | None) -> Params:
     tracking.connect()
     parent.check(params)
     for line in refuse_twins(params, new):
-        print(line, flush=True)
+        if TaskRunContext.get():  # once: `main` has checked the same before
+            say(line)
     return params
 
 

@@ -51,7 +51,7 @@ def facts_of(measured: Measured) -> list[tuple[str, str]]:
     protocol = metrics["protocol"]
     seen = "unknown: the recipe's data is not here" if known is None else str(known)
     return [
-        ("new faces", f"{metrics['num_faces']} of {measured.folder}, {measured.num_rejected} rejected"),
+        ("new faces", f"{metrics['num_faces']} of {printable(measured.folder)}, {measured.num_rejected} rejected"),
         ("NME", _interval(metrics, "nme", "{:.2%}")),
         (f"FR@{protocol['failure_threshold']:.0%}", _interval(metrics, "failure_rate", "{:.2%}")),
         (f"AUC@{protocol['auc_threshold']:.0%}", _interval(metrics, "auc", "{:.3f}")),

@@ -93,9 +93,9 @@ def refuse_twins(params: Params, brought: Mapping[str, Path]) -> list[str]:
         counts = ", ".join(f"{len(of.annotations)} faces of {name}" for name, of in faces.items())
         return [f"twins: none across the split among {counts}; {len(found)} pairs within one"]
     place = _shown(parted, params.name)
+    count = "a pair of faces is" if len(parted) == 1 else f"{len(parted)} pairs of faces are"
     raise ValueError(
-        f"{len(parted)} pairs of faces are nearly the same across the split, so that a face would be measured whose twin was "
-        f"trained on: {'; '.join(map(str, parted[:NUM_NAMED]))}{'; ...' if len(parted) > NUM_NAMED else ''}. Look at "
+        f"{count} nearly the same across the split, so that a face would be measured whose twin was learnt from: {'; '.join(map(str, parted[:NUM_NAMED]))}{'; ...' if len(parted) > NUM_NAMED else ''}. Look at "
         f"{place}.jpg, and take those that {place}.csv lists out of the new folder, or give both of a pair the same subject"
     )
 

@@ -17,7 +17,7 @@ from pipelines.draw import draw_folder
 from pipelines.new_data import faces
 from pipelines.new_data.faces import faces_of
 from pipelines.new_data.hashes import BYTES
-from pipelines.new_data.twins import refuse_twins
+from pipelines.new_data.twins import count_known, refuse_twins
 from pipelines.splits import assign_splits
 
 SHARES = (0.2, 0.25)  # tiny.yaml's, of validation and test subjects
@@ -58,7 +58,7 @@ def test_a_copy_that_would_be_measured_is_refused_with_its_twin_that_trains(draw
     row = rows_in(drawn, "train")[0]
     copy(tmp_path / "new", [row], as_subject(subject_in("test")))
     pattern = (
-        rf"1 pairs of faces are nearly the same across the split, .*: new/copy{row} \(test\) is nearly old/0000{row:02} "
+        rf"a pair of faces is nearly the same across the split, .*: new/copy{row} \(test\) is nearly old/0000{row:02} "
         rf"\(train\), \d+ of 256 bits apart\. Look at \.state/twins/tiny\.jpg, and take those"
     )
     with pytest.raises(ValueError, match=pattern):
@@ -116,6 +116,16 @@ def test_of_a_dataset_that_only_trains_all_faces_train_and_are_compared(drawn, t
 def test_one_dataset_alone_has_nothing_beside_it(drawn, two):
     alone = two.model_copy(update={"datasets": {"old": two.datasets["old"]}})
     assert [] == refuse_twins(alone, {"old": drawn})
+
+
+def test_new_faces_of_which_one_is_nearly_a_training_face_are_counted_where_the_data_lies(drawn, two, tmp_path, copy):
+    alone = two.model_copy(update={"datasets": {"old": two.datasets["old"]}})
+    rows = [*rows_in(drawn, "train")[:2], rows_in(drawn, "val")[0], rows_in(drawn, "test")[0]]
+    new = copy(tmp_path / "new", rows, as_subject("anybody"))
+    assert count_known(new, "old", alone) is None
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/old").symlink_to(drawn)
+    assert 3 == count_known(new, "old", alone)  # the face that is tested was not learnt from
 
 
 def test_a_picture_is_opened_once_and_again_only_when_it_has_changed(two, tmp_path, copy):
