@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
 
 from flows.apart import go_apart
@@ -47,35 +48,33 @@ def check(recipe: str | None, data: str | None) -> Params:
 
     Raises:
         ValueError: A key of the recipe is wrong, DATA is no folder of its dataset's layout or has links in it, a dataset is
-            missing, the disk has no room, a folder cannot be written, the tracking server does not answer, or the model to start from is not there
-            or does not fit.
+            missing, the disk has no room, a folder cannot be written, the tracking server does not answer, the model to start from
+            is not there or does not fit, or a face of one dataset is nearly one of another across the split.
     """
     from pipelines.first_look import first_look
+    from pipelines.new_data.twins import refuse_twins
     from pipelines.params import load_params
     from pipelines.registry import parent, tracking
     from pipelines.room import bytes_of_retraining
 
     params = load_params(recipe or PARAMS)
-    if data and not has_files(Path(data)):
-        raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
-    # What links lead to may be anything, and a folder would be missing without them.
-    if data and (found := links(Path(data))):
-        raise ValueError(
-            f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
-        )
+    if data:
+        check_folder(data)
     name = brought(data, params)
     check_there(params, name)
-    if data and name:
-        first_look(Path(data), params.source(name))
-    disk.require(
-        bytes_of_retraining(params, ROOT / "data", {name: Path(data)} if data and name else {}), "a retraining", ROOT
-    )
+    new = {name: Path(data)} if data and name else {}
+    for dataset, place in new.items():
+        first_look(place, params.source(dataset))
+    disk.require(bytes_of_retraining(params, ROOT / "data", new), "a retraining", ROOT)
     for folder in ("artifacts", "reports"):
         with whole_file(ROOT / folder / params.name / ".writable") as partial:
             partial.touch()
         (ROOT / folder / params.name / ".writable").unlink()
     tracking.connect()
     parent.check(params)
+    for line in refuse_twins(params, new):
+        if TaskRunContext.get():  # once: `main` has checked the same before
+            say(line)
     return params
 
 
@@ -160,6 +159,21 @@ def check_there(params: Params, brought: str | None) -> None:
     raise ValueError(
         f"{missing}, and recipe {params.name} has the datasets {', '.join(params.datasets)}: put it there, or bring it by DATA"
     )
+
+
+def check_folder(data: str) -> None:
+    """Refuses a folder that is empty, or of which a part would be missing.
+
+    Raises:
+        ValueError: With the way out.
+    """
+    if not has_files(Path(data)):
+        raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
+    # What links lead to may be anything, and a folder would be missing without them.
+    if found := links(Path(data)):
+        raise ValueError(
+            f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
+        )
 
 
 def has_files(folder: Path) -> bool:
@@ -266,10 +280,13 @@ def promote(params: Params, registered: Registered) -> Decision:
 @task(cache_policy=NO_CACHE)
 def summarise(params: Params, version: str, registered: Registered, decision: Decision) -> Summary:
     """The numbers of this run, in a table and in an artifact of the flow run."""
+    from pipelines.new_data.drift import of_datasets
+    from pipelines.new_data.features import TRAINING_FACES
     from pipelines.registry import tracking
+    from pipelines.runtime.tables import read_table
 
-    client = tracking.connect()
-    metrics = json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))
+    client, reports = tracking.connect(), ROOT / "reports" / params.name
+    metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
     registry = tracking.Registry(client, registered.model)
     aliases, run = registry.aliases(), tracking.Run(client, registered.key, params.name)
     summary = Summary(
@@ -285,6 +302,7 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         reason=decision.reason,
         report=f"reports/{params.name}/report.html",
         start=registry.tags(registered.version).get("start", ""),
+        drifts=tuple(of_datasets(read_table(reports / TRAINING_FACES), params)),
     )
     create_markdown_artifact(
         key="retrain", markdown=markdown(summary), description=f"{params.name}: {summary.decision}"

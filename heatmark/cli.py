@@ -140,6 +140,23 @@ def schedule(
 
 
 @app.command(rich_help_panel=TRAIN)
+def measure(
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="New faces, in the layout of a dataset of the recipe.")
+    ],
+    recipe: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Says how to read and measure them; else params.yaml.")
+    ] = None,
+    model: Model = None,
+) -> None:
+    """Measure the champion on new faces, and say how they differ."""
+    _checkout()
+    from flows import measure as measuring
+
+    measuring.main(folder, recipe, model)
+
+
+@app.command(rich_help_panel=TRAIN)
 def exp(
     changes: Annotated[
         list[str], typer.Argument(metavar="CHANGES", help="KEY=VALUE of params.yaml, as train.lr=0.001.")

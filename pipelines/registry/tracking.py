@@ -286,6 +286,27 @@ def _now() -> int:
     return mlflow.utils.time.get_current_time_millis()
 
 
+def log_finished(
+    client: MlflowClient, of: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float], folder: Path
+) -> str:
+    """A run that is over when it is logged, with the files of a folder; returns its id.
+
+    Args:
+        client: Of `connect`.
+        of: Name of the experiment.
+        name: Of the run.
+        tags: Each is put under "heatmark.".
+        metrics: Numbers.
+        folder: Whose files are kept.
+    """
+    tags = {**{f"heatmark.{tag}": value for tag, value in tags.items()}, "mlflow.source.name": "heatmark"}
+    run = client.create_run(experiment(client, of), tags=tags, run_name=name).info.run_id
+    client.log_batch(run, metrics=[Metric(key, value, _now(), 0) for key, value in metrics.items()])
+    client.log_artifacts(run, str(folder))
+    client.set_terminated(run)
+    return run
+
+
 def fetch(client: MlflowClient, run: str, name: str, to: Path) -> Path | None:
     """A run's artifact as a local file; None where run or artifact are gone."""
     try:

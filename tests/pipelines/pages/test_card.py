@@ -10,16 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from components.pose import roll_deg, yaw_deg
 from components.schemes import IBUG68
 from pipelines.pages.card import (
     contact_sheet,
     counts_by_split,
     counts_by_subset,
     landmark_counts,
-    roll_deg,
     subject_counts,
     write_card,
-    yaw_deg,
 )
 
 HOSTILE = "<script>alert('$x_{')</script>"
