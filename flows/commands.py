@@ -32,13 +32,18 @@ NOISE = (
 GRACE_S = 5
 
 
+def say(line: str) -> None:
+    """To the terminal and to the flow's log."""
+    print(line, flush=True)
+    get_run_logger().info(line)
+
+
 def stream(command: Sequence[str]) -> None:
     """Runs a command in the repository's root; shows each line as it comes.
 
     Raises:
         ValueError: It failed; with the last thing that it said itself.
     """
-    logger = get_run_logger()
     said: list[str] = []
     process = subprocess.Popen(
         command,
@@ -54,8 +59,7 @@ def stream(command: Sequence[str]) -> None:
         for line in map(str.rstrip, process.stdout):
             if line and not any(noise in line for noise in NOISE):
                 said.append(line)
-                print(line, flush=True)
-                logger.info(line)
+                say(line)
     except BaseException:
         end_group(process)
         raise

@@ -216,6 +216,8 @@ class PromotionParams(Section):
     """A version with a higher NME never becomes champion by itself, not even the first; a fraction."""
     guards: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(ge=0)]]
     """Subset -> by how much more a champion may err on it than the one before; a share of that one's NME."""
+    approval: Literal["none", "required"]
+    """Whether a person has the last word on a version that is shown to be better, or nobody is asked."""
 
     @property
     def error_per_look(self) -> float:

@@ -145,6 +145,11 @@ def storage() -> str:
     return os.environ.get("HEATMARK_STORAGE") or str(RUNS)
 
 
+def notify_block() -> str | None:
+    """The block of Prefect that is told what became of a retraining, TYPE/NAME; None where nobody is."""
+    return os.environ.get("HEATMARK_NOTIFY") or None
+
+
 def _inside() -> dict[str, str]:
     """Nothing is kept outside the checkout."""
     return {
