@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from prefect import pause_flow_run, task
+from prefect import flow, pause_flow_run, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
@@ -36,30 +37,53 @@ class Answer(RunInput):
 
 
 def ask(registered: Registered, summary: Summary, hours: float) -> Answer | None:
-    """Pauses the flow run until somebody has answered; None where nothing is to be asked, or there is no page to ask on.
+    """What a person says of the version, once somebody has; None where nothing is to be asked, or there is no page to ask on.
 
     Raises:
         ValueError: Nobody has answered in time.
     """
     if summary.decision != AWAIT:
         return None
-    by_hand = f"`heatmark promote {registered.version} --model {registered.model} --because ...`"
     if not get_current_settings().api.url:  # the server that Prefect starts for one run has no page, and ends with it
+        by_hand = _by_hand(registered.model, registered.version)
         say(f"approval: nobody can be asked without a server (PREFECT_API_URL): {by_hand} makes it champion")
         return None
-    said = f"{registered.model} version {registered.version} awaits approval"
-    say(f"approval: {said} for {hours:g} h: Resume on {flow_run.ui_url}, or {by_hand}")
-    tell(said, f"{flow_run.ui_url}\n\n{markdown(summary)}")
-    question = Answer.with_initial_data(
-        description=f"Is **{registered.model} version {registered.version}** to be champion? {summary.reason}"
-    )
+    return approve(registered.model, registered.version, summary.reason, hours, markdown(summary))
+
+
+# A flow of its own, which pauses alone: a run that has a deployment's only place loses it by a pause, and is ended for that.
+@flow(name="approve", flow_run_name="approve {model} version {version}?")
+def approve(model: str, version: str, reason: str, hours: float, table: str) -> Answer:
+    """Asks whether a version is to be champion: Resume has the form.
+
+    Args:
+        model: Name of the registered model.
+        version: Its version.
+        reason: What the gate says of it.
+        hours: How long to wait.
+        table: Its numbers.
+
+    Raises:
+        ValueError: Nobody has answered in time.
+    """
+    create_markdown_artifact(key="approve", markdown=table, description=f"{model} version {version}")
+    said = f"{model} version {version} awaits approval"
+    say(f"approval: {said} for {hours:g} h: Resume on {flow_run.ui_url}, or {_by_hand(model, version)}")
+    tell(said, f"{flow_run.ui_url}\n\n{table}")
+    question = f"Is **{model} version {version}** to be champion? The gate says: {reason}."
     try:
-        return pause_flow_run(question, timeout=round(hours * 3600), poll_interval=POLL_S)
+        return pause_flow_run(
+            Answer.with_initial_data(description=question), timeout=round(hours * 3600), poll_interval=POLL_S
+        )
     except FlowPauseTimeout:
         raise ValueError(
-            f"nobody has said within {hours:g} h whether {registered.model} version {registered.version} is to be champion, so it stays "
-            f"the challenger: {by_hand} makes it champion, and the next retraining asks again"
+            f"nobody has said within {hours:g} h whether {model} version {version} is to be champion, so it stays the challenger: "
+            f"{_by_hand(model, version)} makes it champion, and the next retraining asks again"
         ) from None
+
+
+def _by_hand(model: str, version: str) -> str:
+    return f"`heatmark promote {version} --model {model} --because ...`"
 
 
 @task(cache_policy=NO_CACHE)

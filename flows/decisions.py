@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 Version = Annotated[str, Field(pattern=r"^[1-9][0-9]*$")]
+VersionOrNone = Annotated[str, Field(pattern=r"^([1-9][0-9]*)?$")]  # a field of the page that may stay empty
 
 
 @flow(name="promote", flow_run_name="promote {model} version {version}")
@@ -36,7 +37,7 @@ def promote(model: Text, version: Version, because: Text, by: Text) -> str:
 
 
 @flow(name="roll back", flow_run_name="roll back {model}")
-def roll_back(model: Text, because: Text, by: Text, to: Version | None = None) -> str:
+def roll_back(model: Text, because: Text, by: Text, to: VersionOrNone = "") -> str:
     """Puts an earlier champion back; the one that it was is not promoted again by a retraining.
 
     Args:
@@ -48,7 +49,7 @@ def roll_back(model: Text, because: Text, by: Text, to: Version | None = None) -
     from pipelines.registry import decisions
     from pipelines.registry.tracking import Registry
 
-    return _said(decisions.roll_back(Registry.existing(model), to, because, by))
+    return _said(decisions.roll_back(Registry.existing(model), to or None, because, by))
 
 
 @flow(name="retire", flow_run_name="retire {model} version {version}")
@@ -97,4 +98,5 @@ def main(decide: Callable[..., str], model: str | None, because: str, **which: s
     if not because.strip():
         raise ValueError('a decision needs its reason: --because "..."')
     go_apart()
-    print(decide(model=registry.name, because=because, by=person(), **which), flush=True)
+    given = {name: version for name, version in which.items() if version}
+    print(decide(model=registry.name, because=because, by=person(), **given), flush=True)

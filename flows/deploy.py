@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Cancelled, Crashed
 from prefect.workers.process import ProcessWorker
 
-from pipelines.runtime.environment import ROOT, STATE
-from pipelines.runtime.outputs import whole_file
+from pipelines.runtime.environment import ROOT
 
 POOL = "heatmark"
 PLAN, RETRAIN = ROOT / "prefect.yaml", "flows.retrain.retrain"
@@ -53,12 +53,11 @@ def deploy(client: SyncPrefectClient, plan: dict[str, Any]) -> None:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
     except ObjectAlreadyExists:
         pass
-    with whole_file(STATE / "prefect.yaml") as partial:
-        partial.write_text(yaml.safe_dump(plan), encoding="utf-8")
-    words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    done = subprocess.run(
-        [*words, "--prefect-file", str(STATE / "prefect.yaml")], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file"]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "prefect.yaml"
+        file.write_text(yaml.safe_dump(plan), encoding="utf-8")
+        done = subprocess.run([*words, str(file)], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ValueError(f"prefect.yaml could not be deployed: {(done.stderr or done.stdout).strip()}")
 
@@ -73,6 +72,17 @@ def end_what_was_left(client: SyncPrefectClient) -> list[str]:
         for run in left
         if run.state_name
     ]
+
+
+def remove_others(client: SyncPrefectClient, plan: dict[str, Any]) -> list[str]:
+    """Removes the pool's deployments that do not stand in prefect.yaml any more: their schedules would go on."""
+    names = {each["name"] for each in plan["deployments"]}
+    others = [
+        each for each in client.read_deployments(limit=200) if each.work_pool_name == POOL and each.name not in names
+    ]
+    for each in others:
+        client.delete_deployment(each.id)
+    return [f"schedule: deployment {each.name!r} is not in prefect.yaml; it is removed" for each in others]
 
 
 def skip_missed(client: SyncPrefectClient) -> list[str]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pipelines.registry.register import Registered
 
 PARAMS = ROOT / "params.yaml"
+WAIT_H = 20  # a nightly run has ended before the next one
 Hours = Annotated[float, Field(gt=0)]
 
 
@@ -228,7 +229,7 @@ def lay_start(params: Params) -> bool:
     return laid.new
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="register")
 def register(params: Params) -> Registered:
     """Completes the MLflow run, and makes the model a version of the registered one."""
     from pipelines.registry.register import register as register_model
@@ -241,7 +242,7 @@ def register(params: Params) -> Registered:
     return registered
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="promote")
 def promote(params: Params, registered: Registered) -> Decision:
     """Makes the version champion, if it is shown to be better on the same test faces."""
     from pipelines.registry.promotion import promote as promote_version
@@ -272,7 +273,7 @@ def metrics_of(params: Params) -> dict:
     return json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="summarise")
 def summarise(params: Params, version: str, registered: Registered, decision: Decision, metrics: dict) -> Summary:
     """The numbers of this run, in a table and in an artifact of the flow run."""
     from pipelines.registry import tracking
@@ -307,7 +308,7 @@ def run_name() -> str:
 
 
 @flow(name="retrain", flow_run_name=run_name, on_failure=[tell_failure], on_crashed=[tell_failure])
-def retrain(recipe: str | None = None, data: str | None = None, wait_h: Hours = 72) -> dict:
+def retrain(recipe: str = "", data: str = "", wait_h: Hours = WAIT_H) -> dict:
     """Brings data, model and evaluation up to date, and promotes the model if it is shown to be better than the champion.
 
     Args:
@@ -348,7 +349,7 @@ def main(recipe: str | None = None, data: str | None = None) -> None:
     require_api()
     with only_writer():
         check.fn(recipe, data)
-    show(Summary(**retrain(recipe, data)))
+    show(Summary(**retrain(recipe or "", data or "")))
 
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+
+import psutil
 
 from flows.apart import go_apart
 from flows.servers import prefect_server, require_api
 from pipelines.runtime import command
 from pipelines.runtime.environment import ROOT, STATE, from_root, require_checkout
 from pipelines.runtime.outputs import alone
+
+STOP_S = 60
 
 
 def main(cron: str | None = None, recipe: str | None = None, data: str | None = None, port: int = 4200) -> None:
@@ -44,8 +48,8 @@ def _deploy(cron: str | None, parameters: dict[str, str | None], own: bool) -> N
 
     plan = deploy.planned(deploy.PLAN, cron, parameters)
     with get_client(sync_client=True) as client:
-        # On a server for several, another machine may be at work for the same pool.
-        said = deploy.end_what_was_left(client) if own else []
+        # On a server for several, others may be at work for a pool of this name.
+        said = [*deploy.end_what_was_left(client), *deploy.remove_others(client, plan)] if own else []
         said += deploy.skip_missed(client)
         deploy.deploy(client, plan)
     cron = next(each["schedules"][0]["cron"] for each in plan["deployments"] if each.get("schedules"))
@@ -54,11 +58,34 @@ def _deploy(cron: str | None, parameters: dict[str, str | None], own: bool) -> N
 
 
 def _work() -> None:
-    """A worker, until Ctrl-C."""
+    """A worker, until Ctrl-C, which ends its runs first.
+
+    Raises:
+        ValueError: It has ended by itself.
+    """
     from flows.deploy import POOL
 
     words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-    subprocess.run(words, check=False)
+    worker = psutil.Popen(words, cwd=ROOT)
+    try:
+        code = worker.wait()
+    except KeyboardInterrupt:
+        # By itself it would leave them to go on, without a server to tell what becomes of them.
+        _stop(worker.children())
+        _stop([worker])
+        raise
+    raise ValueError(f"Prefect's worker has ended with {code}")
+
+
+def _stop(processes: list[psutil.Process]) -> None:
+    """A Ctrl-C for each: a run ends its stage and tells the server; who does not end is ended."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGINT)
+    _, alive = psutil.wait_procs(processes, timeout=STOP_S)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 if __name__ == "__main__":

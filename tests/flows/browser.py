@@ -21,8 +21,25 @@ WAIT_S = 120
 FIND = """
 (selector, text) => {
   const seen = [...document.querySelectorAll(selector)].filter(each => each.getClientRects().length && !each.disabled);
-  const named = each => [each.innerText, each.getAttribute('aria-label'), each.value].some(name => (name || '').trim() === text);
-  return seen.filter(each => text === null || named(each)).filter((each, _, all) => !all.some(other => other !== each && each.contains(other)))[0];
+  const named = each => [each.innerText, each.getAttribute('aria-label')].some(name => (name || '').trim() === text);
+  const found = seen.filter(each => text === null || named(each));
+  return found.filter(each => !found.some(other => other !== each && each.contains(other))).at(-1);
+}
+"""
+# The field that a form has below a label.
+FIELD = f"""
+(label) => {{
+  const said = ({FIND})('label, span, div, p', label);
+  const fields = [...document.querySelectorAll('textarea, input, select')].filter(each => each.getClientRects().length);
+  return said && fields.find(each => said.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING);
+}}
+"""
+# As if somebody had chosen it.
+CHOOSE = """
+(field, value) => {
+  field.value = value;
+  for (const name of ['input', 'change']) field.dispatchEvent(new Event(name, {bubbles: true}));
+  return field.value;
 }
 """
 
@@ -65,25 +82,29 @@ class Page:
             time.sleep(0.5)
         return text
 
-    def place(self, selector: str, text: str | None = None) -> tuple[float, float]:
-        """Middle of an element, once it is there and stands still, px of the window."""
-        box = f"(() => {{const one = ({FIND})({json.dumps(selector)}, {json.dumps(text)}); if (!one) return null;"
-        box += "one.scrollIntoView({block: 'center'}); const at = one.getBoundingClientRect(); return [at.x + at.width / 2, at.y + at.height / 2]})()"
+    def click(self, selector: str, text: str | None = None) -> None:
+        """Clicks on the last element that is called so, once it is there."""
+        self._press(f"({FIND})({json.dumps(selector)}, {json.dumps(text)})")
+
+    def fill(self, label: str, words: str) -> None:
+        """Types into a field, or chooses from its list."""
+        field = f"({FIELD})({json.dumps(label)})"
+        self._press(field)
+        if self.run(f"{field}.tagName") == "SELECT":
+            assert words == self.run(f"({CHOOSE})({field}, {json.dumps(words)})")
+            return
+        self.ask("Input.insertText", text=words)
+
+    def _press(self, element: str) -> None:
+        where = f"(() => {{const one = {element}; if (!one) return null; one.scrollIntoView({{block: 'center'}});"
+        where += "const at = one.getBoundingClientRect(); return [at.x + at.width / 2, at.y + at.height / 2]})()"
         deadline, before = time.monotonic() + WAIT_S, None
-        while (now := self.run(box)) is None or now != before:
-            assert time.monotonic() < deadline, f"no {selector} {text or ''} came; the page says:\n{self.text()}"
+        while (now := self.run(where)) is None or now != before:  # until it stands still
+            assert time.monotonic() < deadline, f"{element} is not there; the page says:\n{self.text()}"
             before = now
             time.sleep(0.3)
-        return now[0], now[1]
-
-    def click(self, selector: str, text: str | None = None) -> None:
-        x, y = self.place(selector, text)
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-
-    def type(self, selector: str, words: str) -> None:
-        self.click(selector)
-        self.ask("Input.insertText", text=words)
+            self.ask("Input.dispatchMouseEvent", type=kind, x=now[0], y=now[1], button="left", clickCount=1)
 
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
@@ -95,7 +116,9 @@ def browser(profile: Path) -> Iterator[Page]:
     assert CHROMIUM, "this test needs Chromium"
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1400,1000"]
     options += ["--remote-debugging-port=0", f"--user-data-dir={profile}", "--disable-background-networking"]
-    process = subprocess.Popen([CHROMIUM, *options, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [CHROMIUM, *options, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         with connect(_socket(profile / "DevToolsActivePort"), max_size=None) as socket:
             yield Page(socket)
@@ -110,5 +133,5 @@ def _socket(port_file: Path) -> str:
         assert time.monotonic() < deadline, "Chromium did not start"
         time.sleep(0.2)
     port = port_file.read_text().splitlines()[0]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:  # noqa: S310 - on loopback
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
         return next(each["webSocketDebuggerUrl"] for each in json.load(answer) if each["type"] == "page")
