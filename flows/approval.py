@@ -68,7 +68,7 @@ def approve(model: str, version: str, reason: str, hours: float, table: str) -> 
     """
     create_markdown_artifact(key="approve", markdown=table, description=f"{model} version {version}")
     said = f"{model} version {version} awaits approval"
-    say(f"approval: {said} for {hours:g} h: Resume on {flow_run.ui_url}, or {_by_hand(model, version)}")
+    say(f"approval: {said} for {hours:g} h: {_by_hand(model, version)}, or Resume on {flow_run.ui_url}")
     tell(said, f"{flow_run.ui_url}\n\n{table}")
     question = f"Is **{model} version {version}** to be champion? The gate says: {reason}."
     try:

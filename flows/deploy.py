@@ -14,6 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
     FlowRunFilterState,
     FlowRunFilterStateType,
     WorkPoolFilter,
@@ -65,13 +66,12 @@ def deploy(client: SyncPrefectClient, plan: dict[str, Any]) -> None:
 def end_what_was_left(client: SyncPrefectClient) -> list[str]:
     """Ends the runs whose worker is gone: they would hold their deployment's only place for ever. Returns what there is to say."""
     left = _runs(client, BEGUN)
+    if left:  # what they had asked a person
+        asking = FlowRunFilterParentFlowRunId(any_=[run.id for run in left])
+        left += client.read_flow_runs(flow_run_filter=FlowRunFilter(parent_flow_run_id=asking, state=_in(BEGUN)))
     for run in left:
         client.set_flow_run_state(run.id, Crashed(message="its worker has ended before it"), force=True)
-    return [
-        f"schedule: {run.name} was left {run.state_name.lower()}; it counts as crashed"
-        for run in left
-        if run.state_name
-    ]
+    return [f"schedule: {run.name} was left {(run.state_name or '').lower()}; it counts as crashed" for run in left]
 
 
 def remove_others(client: SyncPrefectClient, plan: dict[str, Any]) -> list[str]:
@@ -102,9 +102,14 @@ def skip_missed(client: SyncPrefectClient) -> list[str]:
 
 
 def _runs(client: SyncPrefectClient, states: list[StateType]) -> list[FlowRun]:
-    in_state = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
     ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
     found: list[FlowRun] = []
-    while page := client.read_flow_runs(flow_run_filter=in_state, work_pool_filter=ours, limit=200, offset=len(found)):
+    while page := client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=_in(states)), work_pool_filter=ours, limit=200, offset=len(found)
+    ):
         found += page
     return found
+
+
+def _in(states: list[StateType]) -> FlowRunFilterState:
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=states))
