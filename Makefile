@@ -18,7 +18,6 @@ export DO_NOT_TRACK := true
 
 NUM_FACES := 600
 SEED := 0
-CRON := 0 3 * * *
 SET ?= train.lr=0.001
 
 .PHONY: help demo retrain test test-slow test-faults lint data pages schedule exp bench lock clean shell
@@ -64,8 +63,8 @@ lint: .venv/.done  ## format, lint, types, floors
 pages: .venv/.done  ## MLflow's and Prefect's pages, on this machine only
 	heatmark pages
 
-schedule: .venv/.done  ## retrain by RECIPE=... at CRON='0 3 * * *'
-	heatmark schedule --cron '$(CRON)' $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
+schedule: .venv/.done  ## retrain by RECIPE=... at CRON='0 3 * * *', until Ctrl-C
+	heatmark schedule $(if $(CRON),--cron '$(CRON)') $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
 
 exp: .venv/.done  ## one experiment: SET=train.lr=0.001
 	heatmark exp $(SET)

@@ -37,13 +37,18 @@ LOOK_S = 0.1
 OUTPUT = STATE / "command.log"
 
 
+def say(line: str) -> None:
+    """To the terminal and to the flow's log."""
+    print(line, flush=True)
+    get_run_logger().info(line)
+
+
 def stream(command: Sequence[str]) -> list[str]:
     """Runs a command in the repository's root; shows each line as it comes, and returns them.
 
     Raises:
         ValueError: It failed; with the last thing that it said itself.
     """
-    logger = get_run_logger()
     said: list[str] = []
     with command_lock() as lock, OUTPUT.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
@@ -53,8 +58,7 @@ def stream(command: Sequence[str]) -> list[str]:
             for line in map(str.rstrip, lines(process)):
                 if line and not any(noise in line for noise in NOISE):
                     said.append(line)
-                    print(line, flush=True)
-                    logger.info(line)
+                    say(line)
         except BaseException:
             end_group(process)
             raise

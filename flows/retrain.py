@@ -9,16 +9,19 @@ import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
+from pydantic import Field
 
 from flows.apart import go_apart
-from flows.commands import stream
+from flows.approval import ask, settle
+from flows.commands import say, stream
+from flows.notify import require_block, tell, tell_failure
 from flows.servers import require_api
 from flows.stage import bring_up_to_date
 from flows.summary import Summary, markdown, show
@@ -34,12 +37,8 @@ if TYPE_CHECKING:
     from pipelines.registry.register import Registered
 
 PARAMS = ROOT / "params.yaml"
-
-
-def say(line: str) -> None:
-    """To the terminal and to the flow's log."""
-    print(line, flush=True)
-    get_run_logger().info(line)
+WAIT_H = 20  # a nightly run has ended before the next one
+Hours = Annotated[float, Field(gt=0)]
 
 
 @task(cache_policy=NO_CACHE)
@@ -249,7 +248,7 @@ def lay_start(params: Params) -> bool:
     return laid.new
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="register")
 def register(params: Params) -> Registered:
     """Completes the MLflow run, and makes the model a version of the registered one."""
     from pipelines.registry import tracking
@@ -264,7 +263,7 @@ def register(params: Params) -> Registered:
     return registered
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="promote")
 def promote(params: Params, registered: Registered) -> Decision:
     """Makes the version champion, if it is shown to be better on the same test faces."""
     from pipelines.registry import tracking
@@ -277,8 +276,28 @@ def promote(params: Params, registered: Registered) -> Decision:
     return decision
 
 
-@task(cache_policy=NO_CACHE)
-def summarise(params: Params, version: str, registered: Registered, decision: Decision) -> Summary:
+def promote_again(params: Params, registered: Registered) -> Decision:
+    """Decides anew, since the champion became another one while a person was asked.
+
+    Raises:
+        ValueError: This folder works for somebody else by now, or has worked for them meanwhile.
+    """
+    with only_writer():
+        if metrics_of(params)["training"] != registered.key:
+            raise ValueError(
+                f"meanwhile the champion of {registered.model} has become another one, and another model was trained in this folder, "
+                f"so that version {registered.version} cannot be compared here: `heatmark promote {registered.version} --model "
+                f"{registered.model} --because ...` makes it champion"
+            )
+        return promote(params, registered)
+
+
+def metrics_of(params: Params) -> dict:
+    return json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))
+
+
+@task(cache_policy=NO_CACHE, task_run_name="summarise")
+def summarise(params: Params, version: str, registered: Registered, decision: Decision, metrics: dict) -> Summary:
     """The numbers of this run, in a table and in an artifact of the flow run."""
     from pipelines.new_data.drift import of_datasets
     from pipelines.new_data.features import TRAINING_FACES
@@ -286,7 +305,6 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
     from pipelines.runtime.tables import read_table
 
     client, reports = tracking.connect(), ROOT / "reports" / params.name
-    metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
     registry = tracking.Registry(client, registered.model)
     aliases, run = registry.aliases(), tracking.Run(client, registered.key, params.name)
     summary = Summary(
@@ -310,14 +328,22 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
     return summary
 
 
-@flow(name="retrain")
-def retrain(recipe: str | None = None, data: str | None = None) -> dict:
-    """Versions the data, brings every stage up to date, registers the model and decides about it.
+def run_name() -> str:
+    """What the page calls a run."""
+    given = flow_run.parameters
+    return f"retrain by {given['recipe'] or 'params.yaml'}" + (f" on {given['data']}" if given["data"] else "")
+
+
+@flow(name="retrain", flow_run_name=run_name, on_failure=[tell_failure], on_crashed=[tell_failure])
+def retrain(recipe: str = "", data: str = "", wait_h: Hours = WAIT_H) -> dict:
+    """Brings data, model and evaluation up to date, and promotes the model if it is shown to be better than the champion.
 
     Args:
-        recipe: A recipe to make the current params, or a whole params file; None keeps params.yaml.
-        data: A folder to bring into `data/`; None takes what is there.
+        recipe: A recipe's file to make the current one, by its path from the checkout; empty keeps params.yaml.
+        data: A folder to copy into `data/`; empty takes what is there.
+        wait_h: How many hours to wait for a person, where `promotion.approval` is required; then the version stays challenger.
     """
+    require_block()
     with only_writer():
         params = check(recipe, data)
         use_recipe(recipe, params)
@@ -330,8 +356,14 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
                 run_stage("code")
             run_stage(stage)
         registered = register(params)
-        decision = promote(params, registered)
-        return asdict(summarise(params, version, registered, decision))
+        decision, metrics = promote(params, registered), metrics_of(params)
+        summary = summarise(params, version, registered, decision, metrics)
+    # Without the folder's lock: a night's retraining goes on, and an experiment, while nobody answers.
+    while answer := ask(registered, summary, wait_h):
+        decision = settle(registered, answer) or promote_again(params, registered)
+        summary = summarise(params, version, registered, decision, metrics)
+    tell(f"{summary.model}: {summary.decision}", markdown(summary))
+    return asdict(summary)
 
 
 def main(recipe: str | None = None, data: str | None = None) -> None:
@@ -344,7 +376,7 @@ def main(recipe: str | None = None, data: str | None = None) -> None:
     require_api()
     with only_writer():
         check.fn(recipe, data)
-    show(Summary(**retrain(recipe, data)))
+    show(Summary(**retrain(recipe or "", data or "")))
 
 
 if __name__ == "__main__":

@@ -126,8 +126,9 @@ def retrain(recipe: Recipe = None, data: Data = None) -> None:
 @app.command(rich_help_panel=TRAIN)
 def schedule(
     cron: Annotated[
-        str, typer.Option(metavar="CRON", help="When, in UTC: minute hour day month weekday.")
-    ] = "0 3 * * *",
+        str | None,
+        typer.Option(metavar="CRON", help="When, in UTC: minute hour day month weekday; else as in prefect.yaml."),
+    ] = None,
     recipe: Recipe = None,
     data: Data = None,
     port: Annotated[int, typer.Option(help="Of Prefect's server on this machine.")] = 4200,

@@ -24,7 +24,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ["components", "pipelines", "flows", "studies", "heatmark", "recipes"]
-FILES = ["pyproject.toml", "dvc.yaml", "requirements.lock"]
+FILES = ["pyproject.toml", "dvc.yaml", "prefect.yaml", "requirements.lock"]
 FILES += [".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"]
 
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50)

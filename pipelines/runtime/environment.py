@@ -159,6 +159,11 @@ def _own_ray() -> dict[str, str]:
     }
 
 
+def notify_block() -> str | None:
+    """The block of Prefect that is told what became of a retraining, TYPE/NAME; None where nobody is."""
+    return os.environ.get("HEATMARK_NOTIFY") or None
+
+
 def _inside() -> dict[str, str]:
     """Nothing is kept outside the checkout."""
     return {

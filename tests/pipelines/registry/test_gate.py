@@ -21,6 +21,7 @@ def policy(**changes: object) -> PromotionParams:
         "max_nme": 0.2,
         "guards": {},
         "refused_licences": [],
+        "approval": "none",
     }
     return PromotionParams(**{**asked, **changes})
 
