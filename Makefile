@@ -20,7 +20,7 @@ NUM_FACES := 600
 SEED := 0
 SET ?= train.lr=0.001
 
-.PHONY: help demo retrain test test-slow test-faults lint data pages schedule exp bench lock clean shell
+.PHONY: help demo retrain test test-slow test-faults test-deployment lint data pages schedule exp bench lock clean shell
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,13 +46,18 @@ data: .venv/.done  ## draw the demo's faces into data/synthetic
 	heatmark draw data/synthetic --num-faces $(NUM_FACES) --seed $(SEED)
 
 test: .venv/.done  ## the tests, a whole flow among them
-	pytest -m "not slow and not faults"
+	pytest -m "not slow and not faults and not deployment"
 
 test-slow: .venv/.done  ## the longer ones: more flows, clusters, hostile data
 	pytest -m slow
 
 test-faults: .venv/.done  ## what runs is killed, stopped and changed; a version is made again
 	pytest -m faults
+
+test-deployment: .venv/.done  ## the whole flow on PostgreSQL, an S3 store and two Ray nodes; a restore
+	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || { test $$(id -u) = 0 && apt-get update -q && apt-get install -qy postgresql; } \
+		|| { echo "this needs PostgreSQL: install your distribution's package, or be root to have it installed"; exit 1; }
+	pytest -m deployment
 
 lint: .venv/.done  ## format, lint, types, floors
 	ruff format --check .

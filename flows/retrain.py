@@ -248,6 +248,28 @@ def lay_start(params: Params) -> bool:
     return laid.new
 
 
+@task(cache_policy=NO_CACHE, task_run_name="push")
+def push() -> None:
+    """Puts the data and what the stages made into DVC's remote, if one is configured: no version without what made it.
+
+    Raises:
+        ValueError: It cannot be reached or written; nothing is registered then.
+    """
+    from pipelines.registry.remote import default_remote
+
+    remote = default_remote(ROOT)
+    if remote is None:
+        return
+    try:
+        stream(["dvc", "push", "--quiet"])
+    except ValueError as error:
+        raise ValueError(
+            f"the model is trained but not registered, since DVC cannot push to its remote {remote}: {error}; bring the remote "
+            "back, and run the same command again: nothing is trained twice"
+        ) from error
+    say(f"push: data and outputs are in {remote}")
+
+
 @task(cache_policy=NO_CACHE, task_run_name="register")
 def register(params: Params) -> Registered:
     """Completes the MLflow run, and makes the model a version of the registered one."""
@@ -355,6 +377,7 @@ def retrain(recipe: str = "", data: str = "", wait_h: Hours = WAIT_H) -> dict:
                 version = version_data()
                 run_stage("code")
             run_stage(stage)
+        push()
         registered = register(params)
         decision, metrics = promote(params, registered), metrics_of(params)
         summary = summarise(params, version, registered, decision, metrics)

@@ -226,6 +226,20 @@ def doctor(
 
 
 @app.command(rich_help_panel=LOOK)
+def gc(
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it; else it is listed only.")] = False,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="Versions too that the gate alone decided against.")
+    ] = False,
+) -> None:
+    """Find what nothing needs any more, and free its disk space."""
+    _checkout()
+    from flows import gc as collecting
+
+    collecting.main(yes, refused)
+
+
+@app.command(rich_help_panel=LOOK)
 def rescore(
     errors: Annotated[Path, typer.Argument(metavar="ERRORS", help="An evaluation's errors.parquet.")],
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For the tables; else beside ERRORS.")] = None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -132,3 +133,56 @@ def listening() -> Callable[[int], set[str]]:
         return found
 
     return addresses
+
+
+def unused_port() -> int:
+    """A port of loopback that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], AbstractContextManager[dict[str, str]]]:
+    """Starts two Ray nodes of this machine, as `ray start` starts them, for a block; that gets the environment to join them."""
+
+    @contextmanager
+    def start(num_cpus: int) -> Iterator[dict[str, str]]:
+        port, folder = unused_port(), tmp_path_factory.mktemp("r")  # short, for Ray's sockets
+        (folder / "ray_bootstrap_config.yaml").write_text("provider: {type: local}\n")
+        environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+        env = {**os.environ, **environment, "HOME": str(folder)}
+        common = [f"--num-cpus={num_cpus}", "--object-store-memory=300000000", "--disable-usage-stats", "--block"]
+        head = ["--head", f"--port={port}", f"--temp-dir={folder}/h"]
+        head += ["--dashboard-host=127.0.0.1", f"--dashboard-port={unused_port()}"]
+        starts = [["ray", "start", "--node-ip-address=127.0.0.1", *head, *common]]
+        starts += [["ray", "start", f"--address=127.0.0.1:{port}", "--node-ip-address=127.0.0.1", *common]]
+        nodes: list[subprocess.Popen] = []
+        try:
+            for words in starts:
+                path = folder / f"node{len(nodes)}.log"
+                with path.open("w") as log:
+                    nodes.append(subprocess.Popen(words, env=env, stdout=log, stderr=log))
+                _wait_for("Ray runtime started", path, nodes[-1])
+            yield {**environment, "RAY_ADDRESS": f"127.0.0.1:{port}"}
+        finally:
+            # Not `ray stop`: that would end every Ray of this machine.
+            family = [process for node in nodes for process in psutil.Process(node.pid).children(recursive=True)]
+            for process in [*nodes, *family]:
+                process.kill()
+            for node in nodes:
+                node.wait()
+
+    return start
+
+
+def _wait_for(text: str, log: Path, process: subprocess.Popen) -> None:
+    for _ in range(120):
+        if text in log.read_text():
+            return
+        try:
+            process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    raise AssertionError(f"a Ray node did not start: {log.read_text()}")

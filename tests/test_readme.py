@@ -15,6 +15,7 @@ PACKAGES = ("heatmark", "studies", "flows", "pipelines", "components")
 FOLDERS = {
     "recipes": "What a training is made with: the papers' experiments and ours, each as a difference from its base.",
     "tests": "The specification; its tree mirrors the packages.",
+    "deploy": "A deployment: containers, a Ray job on Kubernetes, settings, back-up and restore.",
     "docs": "Results, datasets, protocols, clusters, decisions, and the log of what did not help.",
     "reports": "The numbers of the committed demo.",
 }

@@ -21,6 +21,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from pipelines.registry.model_code import requirements, stage_code
 from pipelines.registry.moved import require_unmoved
@@ -323,6 +325,70 @@ def run_tags(client: MlflowClient, run: str) -> dict[str, str]:
         return {}
 
 
+class EndedRun(NamedTuple):
+    """A run of a training that has ended, well or not.
+
+    Attributes:
+        id: Of the run.
+        name: For people.
+        key: Of its training.
+        finished: Whether it ended well.
+        touched_ms: When it ended, or was measured or logged a model after that; milliseconds since 1970.
+        models: Ids of the models that it logged and that are there.
+    """
+
+    id: str
+    name: str
+    key: str
+    finished: bool
+    touched_ms: int
+    models: tuple[str, ...]
+
+
+def ended_runs(client: MlflowClient) -> Iterator[EndedRun]:
+    """All of our trainings' runs that have ended; the newest first."""
+    for run, _, tags in every_run(client, experiment(client, EXPERIMENT), "attributes.status != 'RUNNING'"):
+        found = client.get_run(run)
+        models = [model for each in found.outputs.model_outputs if (model := _logged_model(client, each.model_id))]
+        # A registration that comes late begins with these metrics.
+        measured = [metric.timestamp for metric in client.get_metric_history(run, "test_nme")]
+        touched = max([found.info.end_time or 0, *measured, *(model.creation_timestamp for model in models)])
+        ids = tuple(model.model_id for model in models)
+        ended = found.info.status == "FINISHED"
+        yield EndedRun(run, found.info.run_name, tags.get(KEY_TAG, ""), ended, touched, ids)
+
+
+def _logged_model(client: MlflowClient, model: str):
+    """A logged model; None where it was deleted."""
+    try:
+        return client.get_logged_model(model)
+    except MlflowException:
+        return None
+
+
+def artifact_bytes(client: MlflowClient, run: EndedRun) -> int:
+    """Of all files of a run and of the models that it logged."""
+    return sum(_bytes_below(get_artifact_repository(place), None) for place in _places(client, run))
+
+
+def _bytes_below(files: ArtifactRepository, folder: str | None) -> int:
+    found = files.list_artifacts(folder)
+    return sum(_bytes_below(files, each.path) if each.is_dir else each.file_size or 0 for each in found)
+
+
+def delete_artifacts(client: MlflowClient, run: EndedRun) -> None:
+    """Deletes all files of a run and of the models that it logged; params, metrics and tags stay."""
+    for place in _places(client, run):
+        get_artifact_repository(place).delete_artifacts()
+    for model in run.models:
+        client.delete_logged_model(model)
+
+
+def _places(client: MlflowClient, run: EndedRun) -> list[str]:
+    models = [client.get_logged_model(model).artifact_location for model in run.models]
+    return [client.get_run(run.id).info.artifact_uri, *models]
+
+
 def flatten(fields: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Nested mappings -> pairs of a dotted name and a value; lists as JSON."""
     for name, value in fields.items():
@@ -412,6 +478,11 @@ class Registry:
             client.create_registered_model(name)
 
     @classmethod
+    def all(cls, client: MlflowClient) -> list[Registry]:
+        """All registered models, ours and others'."""
+        return [cls(client, model.name) for model in client.search_registered_models()]
+
+    @classmethod
     def existing(cls, name: str) -> Registry:
         """The registered model that a person names.
 
@@ -434,6 +505,15 @@ class Registry:
         """All, the newest first, by one question."""
         found = self.client.search_model_versions(f"name = '{self.name}'")
         return sorted(map(_told, found), key=lambda version: int(version.number), reverse=True)
+
+    def sources(self) -> dict[str, set[str]]:
+        """Version -> ids of the run and of the logged model that it was made of."""
+        found = self.client.search_model_versions(f"name = '{self.name}'")
+        return {str(each.version): {each.run_id or "", each.model_id or ""} - {""} for each in found}
+
+    def drop(self, version: str) -> None:
+        """Deletes a version; its run and its files stay."""
+        self.client.delete_model_version(self.name, version)
 
     def version_of(self, key: str) -> str | None:
         """The version that a training became, or None."""

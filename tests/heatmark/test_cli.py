@@ -26,6 +26,7 @@ MAINS = {
     "draw": "pipelines.draw",
     "exp": "flows.experiment",
     "measure": "flows.measure",
+    "gc": "flows.gc",
     "pages": "flows.pages",
     "params": "pipelines.params",
     "predict": "pipelines.serving.predict",

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 import yaml
@@ -70,52 +65,10 @@ def test_the_siamese_recipe_trains_on_two_and_on_four_workers(project, num_worke
     train(project, num_workers)
 
 
-@pytest.fixture
-def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Two Ray nodes of this machine with three CPUs each, as `ray start` starts them; yields the environment to join."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("r")  # short, for Ray's sockets
-    (folder / "ray_bootstrap_config.yaml").write_text("provider: {type: local}\n")
-    environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
-    env = {**os.environ, **environment, "HOME": str(folder)}
-    common = ["--num-cpus=3", "--object-store-memory=300000000", "--disable-usage-stats", "--block"]
-    head = ["--head", f"--port={port}", f"--temp-dir={folder}/h", "--dashboard-host=127.0.0.1", "--dashboard-port=0"]
-    starts = [["ray", "start", "--node-ip-address=127.0.0.1", *head, *common]]
-    starts += [["ray", "start", f"--address=127.0.0.1:{port}", "--node-ip-address=127.0.0.1", *common]]
-    nodes = []
-    try:
-        for words in starts:
-            path = folder / f"node{len(nodes)}.log"
-            with path.open("w") as log:
-                nodes.append(subprocess.Popen(words, env=env, stdout=log, stderr=log))
-            _wait_for("Ray runtime started", path, nodes[-1])
-        yield {**environment, "RAY_ADDRESS": f"127.0.0.1:{port}"}
-    finally:
-        # Not `ray stop`: that would end every Ray of this machine.
-        family = [process for node in nodes for process in psutil.Process(node.pid).children(recursive=True)]
-        for process in [*nodes, *family]:
-            process.kill()
-        for node in nodes:
-            node.wait()
-
-
-def _wait_for(text: str, log: Path, process: subprocess.Popen) -> None:
-    for _ in range(120):
-        if text in log.read_text():
-            return
-        try:
-            process.wait(0.5)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    raise AssertionError(f"a Ray node did not start: {log.read_text()}")
-
-
-def test_the_siamese_recipe_trains_on_two_nodes(project, two_nodes):
+def test_the_siamese_recipe_trains_on_two_nodes(project, ray_nodes):
     # Four workers do not fit on a node of three CPUs.
-    train(project, 4, **two_nodes)
+    with ray_nodes(num_cpus=3) as two_nodes:
+        train(project, 4, **two_nodes)
 
 
 @pytest.fixture(scope="module")
