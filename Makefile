@@ -18,8 +18,9 @@ export DO_NOT_TRACK := true
 
 NUM_FACES := 600
 SEED := 0
-CRON := 0 3 * * *
 SET ?= train.lr=0.001
+# A file's tests share what takes long to make, so they stay together.
+BOTH_CORES := --numprocesses 2 --dist loadfile
 
 .PHONY: help demo retrain test test-slow test-faults test-deployment lint data pages schedule exp bench lock clean shell
 
@@ -47,10 +48,10 @@ data: .venv/.done  ## draw the demo's faces into data/synthetic
 	heatmark draw data/synthetic --num-faces $(NUM_FACES) --seed $(SEED)
 
 test: .venv/.done  ## the tests, a whole flow among them
-	pytest -m "not slow and not faults and not deployment"
+	pytest $(BOTH_CORES) -m "not slow and not faults and not deployment"
 
 test-slow: .venv/.done  ## the longer ones: more flows, clusters, hostile data
-	pytest -m slow
+	pytest $(BOTH_CORES) -m slow
 
 test-faults: .venv/.done  ## what runs is killed, stopped and changed; a version is made again
 	pytest -m faults
@@ -69,8 +70,8 @@ lint: .venv/.done  ## format, lint, types, floors
 pages: .venv/.done  ## MLflow's and Prefect's pages, on this machine only
 	heatmark pages
 
-schedule: .venv/.done  ## retrain by RECIPE=... at CRON='0 3 * * *'
-	heatmark schedule --cron '$(CRON)' $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
+schedule: .venv/.done  ## retrain by RECIPE=... at CRON='0 3 * * *', until Ctrl-C
+	heatmark schedule $(if $(CRON),--cron '$(CRON)') $(if $(RECIPE),--recipe $(RECIPE)) $(if $(DATA),--data $(DATA))
 
 exp: .venv/.done  ## one experiment: SET=train.lr=0.001
 	heatmark exp $(SET)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -38,7 +38,15 @@ def go_apart() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, held)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    sys.exit(code if code >= 0 else 128 - code)
+    if code < 0:
+        with suppress(
+            ProcessLookupError
+        ):  # its server, which nobody would end any more; its stage has a session of its own
+            os.killpg(child, signal.SIGTERM)
+        raise ValueError(
+            f"its process was killed ({signal.Signals(-code).name}); a stage that it had begun goes on, and the same command waits for it"
+        )
+    sys.exit(code)
 
 
 @contextmanager

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from prefect import get_run_logger
 
-from pipelines.runtime.environment import ROOT
+from flows.workspace import command_lock
+from pipelines.runtime import disk
+from pipelines.runtime.environment import ROOT, STATE
 
 # What the tools print for somebody who types their commands; a flow's reader has no use for it.
 NOISE = (
@@ -29,40 +31,59 @@ NOISE = (
 )
 
 
-GRACE_S = 5
+GRACE_S = 8
+LOOK_S = 0.1
+# A file, not a pipe: a command whose flow was killed goes on writing, where a pipe without a reader would end it.
+OUTPUT = STATE / "command.log"
 
 
-def stream(command: Sequence[str]) -> None:
-    """Runs a command in the repository's root; shows each line as it comes.
+def say(line: str) -> None:
+    """To the terminal and to the flow's log."""
+    print(line, flush=True)
+    get_run_logger().info(line)
+
+
+def stream(command: Sequence[str]) -> list[str]:
+    """Runs a command in the repository's root; shows each line as it comes, and returns them.
 
     Raises:
         ValueError: It failed; with the last thing that it said itself.
     """
-    logger = get_run_logger()
     said: list[str] = []
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        bufsize=1,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    try:
-        for line in map(str.rstrip, process.stdout):
-            if line and not any(noise in line for noise in NOISE):
-                said.append(line)
-                print(line, flush=True)
-                logger.info(line)
-    except BaseException:
-        end_group(process)
-        raise
-    finally:
-        code = process.wait()
+    with command_lock() as lock, OUTPUT.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[lock]
+        )
+        try:
+            for line in map(str.rstrip, lines(process)):
+                if line and not any(noise in line for noise in NOISE):
+                    said.append(line)
+                    say(line)
+        except BaseException:
+            end_group(process)
+            raise
+        finally:
+            code = process.wait()
     if code:
-        raise ValueError(last_word(said) or f"{' '.join(command)} ended with {code}")
+        raise ValueError(disk.full("\n".join(said)) or last_word(said) or f"{' '.join(command)} ended with {code}")
+    return said
+
+
+def lines(process: subprocess.Popen) -> Iterator[str]:
+    """What a command writes to `OUTPUT`, line by line, until it has ended."""
+    with OUTPUT.open(encoding="utf-8", errors="replace") as output:
+        begun, ended = "", False
+        while not ended:
+            ended = process.poll() is not None  # before the last look, after which nothing comes
+            for part in output:
+                begun += part
+                if begun.endswith("\n"):
+                    yield begun
+                    begun = ""
+            if not ended:
+                time.sleep(LOOK_S)
+        if begun:
+            yield begun
 
 
 def end_group(process: subprocess.Popen) -> None:

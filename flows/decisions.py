@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from prefect import flow, get_run_logger
+from pydantic import Field
 
 from flows.apart import go_apart
 from pipelines.runtime.environment import ROOT, require_checkout
@@ -14,16 +15,20 @@ from pipelines.runtime.environment import ROOT, require_checkout
 if TYPE_CHECKING:
     from pipelines.registry.history import Entry
 
+Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+Version = Annotated[str, Field(pattern=r"^[1-9][0-9]*$")]
+VersionOrNone = Annotated[str, Field(pattern=r"^([1-9][0-9]*)?$")]  # a field of the page that may stay empty
+
 
 @flow(name="promote", flow_run_name="promote {model} version {version}")
-def promote(model: str, version: str, because: str, by: str) -> str:
+def promote(model: Text, version: Version, because: Text, by: Text) -> str:
     """Makes a version champion, whatever the gate says of it.
 
     Args:
-        model: Name of the registered model.
-        version: Its version.
+        model: Name of the registered model, as heatmark-demo.
+        version: The version's number.
         because: The reason, which the history keeps.
-        by: Who decides.
+        by: Who decides: your name, for the history.
     """
     from pipelines.registry import decisions
     from pipelines.registry.tracking import Registry
@@ -32,30 +37,30 @@ def promote(model: str, version: str, because: str, by: str) -> str:
 
 
 @flow(name="roll back", flow_run_name="roll back {model}")
-def roll_back(model: str, because: str, by: str, to: str | None = None) -> str:
+def roll_back(model: Text, because: Text, by: Text, to: VersionOrNone = "") -> str:
     """Puts an earlier champion back; the one that it was is not promoted again by a retraining.
 
     Args:
-        model: Name of the registered model.
+        model: Name of the registered model, as heatmark-demo.
         because: The reason, which the history keeps.
-        by: Who decides.
-        to: The version to go back to; None for the champion before.
+        by: Who decides: your name, for the history.
+        to: The number of the version to go back to; empty for the champion before.
     """
     from pipelines.registry import decisions
     from pipelines.registry.tracking import Registry
 
-    return _said(decisions.roll_back(Registry.existing(model), to, because, by))
+    return _said(decisions.roll_back(Registry.existing(model), to or None, because, by))
 
 
 @flow(name="retire", flow_run_name="retire {model} version {version}")
-def retire(model: str, version: str, because: str, by: str) -> str:
+def retire(model: Text, version: Version, because: Text, by: Text) -> str:
     """Takes a version out of the running: no retraining promotes it.
 
     Args:
-        model: Name of the registered model.
-        version: Its version.
+        model: Name of the registered model, as heatmark-demo.
+        version: The version's number.
         because: The reason, which the history keeps.
-        by: Who decides.
+        by: Who decides: your name, for the history.
     """
     from pipelines.registry import decisions
     from pipelines.registry.tracking import Registry
@@ -93,4 +98,5 @@ def main(decide: Callable[..., str], model: str | None, because: str, **which: s
     if not because.strip():
         raise ValueError('a decision needs its reason: --because "..."')
     go_apart()
-    print(decide(model=registry.name, because=because, by=person(), **which), flush=True)
+    given = {name: version for name, version in which.items() if version}
+    print(decide(model=registry.name, because=because, by=person(), **given), flush=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows.apart import one_stop
 from flows.commands import end_group
-from flows.workspace import only_writer, put_back
+from flows.workspace import command_lock, only_writer, put_back
 from pipelines.runtime.environment import require_checkout
 
 PATIENCE_S = 30
@@ -56,12 +56,13 @@ def run(command: Sequence[str], root: Path) -> None:
     Raises:
         ValueError: It failed, after it said why.
     """
-    process = subprocess.Popen(command, cwd=root, start_new_session=True)
-    try:
-        code = process.wait()
-    except BaseException:
-        end(process)
-        raise
+    with command_lock() as lock:
+        process = subprocess.Popen(command, cwd=root, start_new_session=True, pass_fds=[lock])
+        try:
+            code = process.wait()
+        except BaseException:
+            end(process)
+            raise
     if code:
         raise ValueError(f"{' '.join(command)} ended with {code}")
 

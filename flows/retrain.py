@@ -9,18 +9,24 @@ import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+from prefect.runtime import flow_run
+from pydantic import Field
 
 from flows.apart import go_apart
-from flows.commands import stream
+from flows.approval import ask, settle
+from flows.commands import say, stream
+from flows.notify import require_block, tell, tell_failure
 from flows.servers import require_api
+from flows.stage import bring_up_to_date
 from flows.summary import Summary, markdown, show
 from flows.workspace import only_writer
-from pipelines.runtime import command
+from pipelines.runtime import command, disk
 from pipelines.runtime.environment import ROOT, from_root, require_checkout
 from pipelines.runtime.links import links, way_out
 from pipelines.runtime.outputs import whole_file, whole_folder
@@ -32,12 +38,8 @@ if TYPE_CHECKING:
     from pipelines.registry.register import Registered
 
 PARAMS = ROOT / "params.yaml"
-
-
-def say(line: str) -> None:
-    """To the terminal and to the flow's log."""
-    print(line, flush=True)
-    get_run_logger().info(line)
+WAIT_H = 20  # a nightly run has ended before the next one
+Hours = Annotated[float, Field(gt=0)]
 
 
 @task(cache_policy=NO_CACHE)
@@ -46,32 +48,34 @@ def check(recipe: str | None, data: str | None) -> Params:
 
     Raises:
         ValueError: A key of the recipe is wrong, DATA is no folder of its dataset's layout or has links in it, a dataset is
-            missing, a folder cannot be written, the Ray cluster or the tracking server does not answer, or the model to start
-            from is not there or does not fit.
+            missing, the disk has no room, a folder cannot be written, the Ray cluster or the tracking server does not answer, the
+            model to start from is not there or does not fit, or a face of one dataset is nearly one of another across the split.
     """
     from pipelines.first_look import first_look
+    from pipelines.new_data.twins import refuse_twins
     from pipelines.params import load_params
     from pipelines.registry import parent, tracking
+    from pipelines.room import bytes_of_retraining
 
     params = load_params(recipe or PARAMS)
     require_answer()
-    if data and not has_files(Path(data)):
-        raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
-    # What links lead to may be anything, and a folder would be missing without them.
-    if data and (found := links(Path(data))):
-        raise ValueError(
-            f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
-        )
+    if data:
+        check_folder(data)
     name = brought(data, params)
     check_there(params, name)
-    if data and name:
-        first_look(Path(data), params.source(name))
+    new = {name: Path(data)} if data and name else {}
+    for dataset, place in new.items():
+        first_look(place, params.source(dataset))
+    disk.require(bytes_of_retraining(params, ROOT / "data", new), "a retraining", ROOT)
     for folder in ("artifacts", "reports"):
         with whole_file(ROOT / folder / params.name / ".writable") as partial:
             partial.touch()
         (ROOT / folder / params.name / ".writable").unlink()
     tracking.connect()
     parent.check(params)
+    for line in refuse_twins(params, new):
+        if TaskRunContext.get():  # once: `main` has checked the same before
+            say(line)
     return params
 
 
@@ -158,6 +162,21 @@ def check_there(params: Params, brought: str | None) -> None:
     )
 
 
+def check_folder(data: str) -> None:
+    """Refuses a folder that is empty, or of which a part would be missing.
+
+    Raises:
+        ValueError: With the way out.
+    """
+    if not has_files(Path(data)):
+        raise ValueError(f"DATA={data} is {'empty' if Path(data).is_dir() else 'not a folder'}")
+    # What links lead to may be anything, and a folder would be missing without them.
+    if found := links(Path(data)):
+        raise ValueError(
+            f"DATA={data} has links in it, which are not copied; put the real files there: {way_out(found)}"
+        )
+
+
 def has_files(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
@@ -218,7 +237,7 @@ def stages_of(params: Params) -> list[str]:
 @task(cache_policy=NO_CACHE, task_run_name="{stage}")
 def run_stage(stage: str) -> None:
     """Brings one DVC stage up to date."""
-    stream(["dvc", "repro", "--single-item", stage])
+    bring_up_to_date(stage, ROOT)
 
 
 @task(cache_policy=NO_CACHE)
@@ -231,7 +250,7 @@ def lay_start(params: Params) -> bool:
     return laid.new
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="push")
 def push() -> None:
     """Puts the data and what the stages made into DVC's remote, if one is configured: no version without what made it.
 
@@ -253,37 +272,63 @@ def push() -> None:
     say(f"push: data and outputs are in {remote}")
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="register")
 def register(params: Params) -> Registered:
     """Completes the MLflow run, and makes the model a version of the registered one."""
+    from pipelines.registry import tracking
     from pipelines.registry.register import register as register_model
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
-    registered = register_model(params, made / "model", reports, made)
+    with tracking.answering():
+        registered = register_model(params, made / "model", reports, made, f"{flow_run.name} ({flow_run.id})")
     say(
         f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}"
     )
     return registered
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="promote")
 def promote(params: Params, registered: Registered) -> Decision:
     """Makes the version champion, if it is shown to be better on the same test faces."""
+    from pipelines.registry import tracking
     from pipelines.registry.promotion import promote as promote_version
 
     crops, errors = ROOT / "artifacts" / params.name / "crops", ROOT / "reports" / params.name / "errors.parquet"
-    decision = promote_version(params, registered, crops, errors)
+    with tracking.answering():
+        decision = promote_version(params, registered, crops, errors)
     say(f"promote: {decision.word}: {decision.reason}")
     return decision
 
 
-@task(cache_policy=NO_CACHE)
-def summarise(params: Params, version: str, registered: Registered, decision: Decision) -> Summary:
-    """The numbers of this run, in a table and in an artifact of the flow run."""
-    from pipelines.registry import tracking
+def promote_again(params: Params, registered: Registered) -> Decision:
+    """Decides anew, since the champion became another one while a person was asked.
 
-    client = tracking.connect()
-    metrics = json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))
+    Raises:
+        ValueError: This folder works for somebody else by now, or has worked for them meanwhile.
+    """
+    with only_writer():
+        if metrics_of(params)["training"] != registered.key:
+            raise ValueError(
+                f"meanwhile the champion of {registered.model} has become another one, and another model was trained in this folder, "
+                f"so that version {registered.version} cannot be compared here: `heatmark promote {registered.version} --model "
+                f"{registered.model} --because ...` makes it champion"
+            )
+        return promote(params, registered)
+
+
+def metrics_of(params: Params) -> dict:
+    return json.loads((ROOT / "reports" / params.name / "metrics.json").read_text(encoding="utf-8"))
+
+
+@task(cache_policy=NO_CACHE, task_run_name="summarise")
+def summarise(params: Params, version: str, registered: Registered, decision: Decision, metrics: dict) -> Summary:
+    """The numbers of this run, in a table and in an artifact of the flow run."""
+    from pipelines.new_data.drift import of_datasets
+    from pipelines.new_data.features import TRAINING_FACES
+    from pipelines.registry import tracking
+    from pipelines.runtime.tables import read_table
+
+    client, reports = tracking.connect(), ROOT / "reports" / params.name
     registry = tracking.Registry(client, registered.model)
     aliases, run = registry.aliases(), tracking.Run(client, registered.key, params.name)
     summary = Summary(
@@ -299,6 +344,7 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         reason=decision.reason,
         report=f"reports/{params.name}/report.html",
         start=registry.tags(registered.version).get("start", ""),
+        drifts=tuple(of_datasets(read_table(reports / TRAINING_FACES), params)),
     )
     create_markdown_artifact(
         key="retrain", markdown=markdown(summary), description=f"{params.name}: {summary.decision}"
@@ -306,14 +352,22 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
     return summary
 
 
-@flow(name="retrain")
-def retrain(recipe: str | None = None, data: str | None = None) -> dict:
-    """Versions the data, brings every stage up to date, registers the model and decides about it.
+def run_name() -> str:
+    """What the page calls a run."""
+    given = flow_run.parameters
+    return f"retrain by {given['recipe'] or 'params.yaml'}" + (f" on {given['data']}" if given["data"] else "")
+
+
+@flow(name="retrain", flow_run_name=run_name, on_failure=[tell_failure], on_crashed=[tell_failure])
+def retrain(recipe: str = "", data: str = "", wait_h: Hours = WAIT_H) -> dict:
+    """Brings data, model and evaluation up to date, and promotes the model if it is shown to be better than the champion.
 
     Args:
-        recipe: A recipe to make the current params, or a whole params file; None keeps params.yaml.
-        data: A folder to bring into `data/`; None takes what is there.
+        recipe: A recipe's file to make the current one, by its path from the checkout; empty keeps params.yaml.
+        data: A folder to copy into `data/`; empty takes what is there.
+        wait_h: How many hours to wait for a person, where `promotion.approval` is required; then the version stays challenger.
     """
+    require_block()
     with only_writer():
         params = check(recipe, data)
         use_recipe(recipe, params)
@@ -327,8 +381,14 @@ def retrain(recipe: str | None = None, data: str | None = None) -> dict:
             run_stage(stage)
         push()
         registered = register(params)
-        decision = promote(params, registered)
-        return asdict(summarise(params, version, registered, decision))
+        decision, metrics = promote(params, registered), metrics_of(params)
+        summary = summarise(params, version, registered, decision, metrics)
+    # Without the folder's lock: a night's retraining goes on, and an experiment, while nobody answers.
+    while answer := ask(registered, summary, wait_h):
+        decision = settle(registered, answer) or promote_again(params, registered)
+        summary = summarise(params, version, registered, decision, metrics)
+    tell(f"{summary.model}: {summary.decision}", markdown(summary))
+    return asdict(summary)
 
 
 def main(recipe: str | None = None, data: str | None = None) -> None:
@@ -341,7 +401,7 @@ def main(recipe: str | None = None, data: str | None = None) -> None:
     require_api()
     with only_writer():
         check.fn(recipe, data)
-    show(Summary(**retrain(recipe, data)))
+    show(Summary(**retrain(recipe or "", data or "")))
 
 
 if __name__ == "__main__":

@@ -1,44 +1,91 @@
-"""Retraining on a cron: serves the flow from this process, and makes its runs here."""
+"""Retraining on a cron: deploys prefect.yaml, and makes its runs here, and those that somebody asks for on Prefect's page."""
 
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+import signal
+import sys
+from contextlib import nullcontext, suppress
+
+import psutil
 
 from flows.apart import go_apart
 from flows.servers import prefect_server, require_api
 from pipelines.runtime import command
-from pipelines.runtime.environment import ROOT, from_root, require_checkout
+from pipelines.runtime.environment import ROOT, STATE, from_root, require_checkout
+from pipelines.runtime.outputs import alone
+
+STOP_S = 60
 
 
-def main(cron: str = "0 3 * * *", recipe: str | None = None, data: str | None = None, port: int = 4200) -> None:
+def main(cron: str | None = None, recipe: str | None = None, data: str | None = None, port: int = 4200) -> None:
     """Retrains at CRON (UTC) until Ctrl-C, by the server that PREFECT_API_URL names, or by this checkout's own on loopback.
 
     Raises:
-        ValueError: The server does not answer, or cannot start.
+        ValueError: The server does not answer, cannot start, or refuses; or a schedule is served from this folder already.
     """
     require_checkout()
     parameters = {"recipe": from_root(recipe), "data": from_root(data)}
     os.chdir(ROOT)
     go_apart()
-    with nullcontext() if os.environ.get("PREFECT_API_URL") else prefect_server(port) as address:
+    own = not os.environ.get("PREFECT_API_URL")
+    with (
+        alone(STATE / "schedule.lock", "a schedule is served from this folder already: end that one first"),
+        prefect_server(port) if own else nullcontext() as address,
+    ):
         if address:
             os.environ["PREFECT_API_URL"] = f"{address}/api"
         require_api()
-        _serve(cron, parameters)
+        _deploy(cron, parameters, own)
+        _work()
 
 
-def _serve(cron: str, parameters: dict[str, str | None]) -> None:
+def _deploy(cron: str | None, parameters: dict[str, str | None], own: bool) -> None:
     # Prefect reads its address at import.
-    from prefect.schedules import Cron
+    from prefect.client.orchestration import get_client
 
-    from flows.retrain import retrain
+    from flows import deploy
 
-    print(f"retrain at {cron!r} (UTC); {os.environ['PREFECT_API_URL'].removesuffix('/api')} shows the runs", flush=True)
-    # One at a time: DVC's workspace has one writer.
-    retrain.serve(
-        name="cron", schedule=Cron(cron, timezone="UTC"), parameters=parameters, limit=1, print_starting_message=False
-    )
+    plan = deploy.planned(deploy.PLAN, cron, parameters)
+    with get_client(sync_client=True) as client:
+        # On a server for several, others may be at work for a pool of this name.
+        said = [*deploy.end_what_was_left(client), *deploy.remove_others(client, plan)] if own else []
+        said += deploy.skip_missed(client)
+        deploy.deploy(client, plan)
+    cron = next(each["schedules"][0]["cron"] for each in plan["deployments"] if each.get("schedules"))
+    said.append(f"retrain at {cron!r} (UTC); {os.environ['PREFECT_API_URL'].removesuffix('/api')} shows the runs")
+    print(*said, sep="\n", flush=True)
+
+
+def _work() -> None:
+    """A worker, until Ctrl-C, which ends its runs first.
+
+    Raises:
+        ValueError: It has ended by itself.
+    """
+    from flows.deploy import POOL
+
+    words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    worker = psutil.Popen(words, cwd=ROOT)
+    try:
+        code = worker.wait()
+    except KeyboardInterrupt:
+        # By itself it would leave them to go on, without a server to tell what becomes of them.
+        _stop(worker.children())
+        _stop([worker])
+        raise
+    raise ValueError(f"Prefect's worker has ended with {code}")
+
+
+def _stop(processes: list[psutil.Process]) -> None:
+    """A Ctrl-C for each: a run ends its stage and tells the server; who does not end is ended."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGINT)
+    _, alive = psutil.wait_procs(processes, timeout=STOP_S)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -28,7 +29,9 @@ WAIT_S, ANSWER_S = 120, 10
 def prefect_server(port: int = 4200) -> Iterator[str]:
     """Prefect's server, this checkout's that runs there already or one for the block; yields its address."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-    with _serving("Prefect", command, port, "/api/health", _is_our_prefect) as address:
+    # Its page asks port 4200 unless it is told otherwise, whichever it comes from itself.
+    where = {"PREFECT_UI_API_URL": f"http://{HOST}:{port}/api"}
+    with _serving("Prefect", command, port, "/api/health", _is_our_prefect, where) as address:
         yield address
 
 
@@ -101,7 +104,12 @@ def _answer(url: str) -> Any:
 
 @contextmanager
 def _serving(
-    name: str, command: Sequence[str], port: int, health: str, is_ours: Callable[[str], bool]
+    name: str,
+    command: Sequence[str],
+    port: int,
+    health: str,
+    is_ours: Callable[[str], bool],
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """A server for the block, or for longer, if it is there before.
 
@@ -122,7 +130,9 @@ def _serving(
     RUNS.mkdir(exist_ok=True)
     log = RUNS / f"{name.lower()}-server.log"
     with log.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **(more or {})}, stdout=file, stderr=subprocess.STDOUT
+        )
     try:
         _wait(name, process, address + health, log.relative_to(ROOT).as_posix())
         yield address

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from pipelines.new_data.drift import Drift
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Summary:
         reason: For it.
         report: Path of the page.
         start: The model that the training went on from; "" if it began anew.
+        drifts: What the training faces of several datasets are like, beside each other.
     """
 
     metrics: dict
@@ -39,6 +44,7 @@ class Summary:
     reason: str
     report: str
     start: str
+    drifts: tuple[Drift, ...] = ()
 
     def rows(self) -> list[tuple[str, str]]:
         """Name and value of everything that is worth a line."""
@@ -82,7 +88,9 @@ class Summary:
 
 
 def show(summary: Summary) -> None:
-    """Prints the table; fits 80 columns."""
+    """Prints the table, and those of drift; fits 80 columns."""
+    from pipelines.new_data.table import terminal_table
+
     console = Console(width=80, highlight=False)
     table = Table(show_header=False, title=f"{summary.model}", title_justify="left")
     table.add_column(style="bold", no_wrap=True)
@@ -90,6 +98,8 @@ def show(summary: Summary) -> None:
     for name, value in summary.rows():
         table.add_row(name, value)
     console.print(table)
+    for drift in summary.drifts:
+        console.print(terminal_table(drift))
     console.print("Next:")
     for command, what in summary.next_commands():
         console.print(f"  {command}\n      {what}", soft_wrap=True)
@@ -97,5 +107,8 @@ def show(summary: Summary) -> None:
 
 def markdown(summary: Summary) -> str:
     """The same for the flow run's page."""
+    from pipelines.new_data.table import drift_markdown
+
     rows = "\n".join(f"| {name} | {value} |" for name, value in summary.rows())
-    return f"# {summary.model}: {summary.decision}\n\n|  |  |\n| --- | --- |\n{rows}\n"
+    drifts = "".join(f"\n## What the training faces are like\n\n{drift_markdown(drift)}" for drift in summary.drifts)
+    return f"# {summary.model}: {summary.decision}\n\n|  |  |\n| --- | --- |\n{rows}\n{drifts}"

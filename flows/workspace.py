@@ -8,22 +8,43 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from flows.apart import undisturbed
+from pipelines.runtime import neighbours
 from pipelines.runtime.environment import STATE
-from pipelines.runtime.outputs import alone, whole_file
+from pipelines.runtime.outputs import alone, in_turn, whole_file
 
 LOCK = "dvc.lock"
+# Held by whatever runs a command that writes into the workspace, and by the command itself, which may outlive it.
+COMMAND_LOCK = STATE / "command.lock"
 # What DVC writes and git keeps; from the lock DVC brings its other outputs back itself.
 KEPT = ("params.yaml", LOCK, "reports/*/metrics.json")
 
 
-def only_writer() -> AbstractContextManager[None]:
+@contextmanager
+def only_writer() -> Iterator[None]:
     """Held by a retraining or an experiment for the whole of it: params.yaml must stay while DVC works by it.
+
+    What a killed one has left running is waited for, since DVC records it when it ends: nothing is made twice.
 
     Raises:
         ValueError: Another one holds it.
     """
     busy = "a retraining or an experiment is running in this folder: try again when it has ended"
-    return alone(STATE / "retrain.lock", busy)
+    with alone(STATE / "retrain.lock", busy):
+        with in_turn(COMMAND_LOCK, left_running):
+            pass
+        yield
+
+
+def command_lock() -> AbstractContextManager[int]:
+    """Held for a command of the only writer; the command is to be given the open file of this number, and holds it too."""
+    return in_turn(COMMAND_LOCK)
+
+
+def left_running() -> str:
+    """What to say while a command goes on whose retraining or experiment was killed."""
+    who = neighbours.holding(COMMAND_LOCK)
+    stop = f"; `kill -- -{who[0]}` ends it" if who else ""
+    return f"a killed retraining or experiment has left a command running: waiting for {neighbours.holder(COMMAND_LOCK)}{stop}"
 
 
 @contextmanager

@@ -26,10 +26,15 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except ValueError as error:
-            code, sentence = 1, str(error)
         except KeyboardInterrupt:
             code, sentence = 130, "stopped"  # 128 and SIGINT, as shells have it
+        except Exception as error:
+            from pipelines.runtime import disk
+
+            # A full disk comes as any library's error; whatever else is no ValueError is for us to mend.
+            code, sentence = 1, disk.full_by(error) or (str(error) if isinstance(error, ValueError) else "")
+            if not sentence:
+                raise
         print(f"heatmark: {sentence}", file=sys.stderr, flush=True)
         raise typer.Exit(code)
 
@@ -121,8 +126,9 @@ def retrain(recipe: Recipe = None, data: Data = None) -> None:
 @app.command(rich_help_panel=TRAIN)
 def schedule(
     cron: Annotated[
-        str, typer.Option(metavar="CRON", help="When, in UTC: minute hour day month weekday.")
-    ] = "0 3 * * *",
+        str | None,
+        typer.Option(metavar="CRON", help="When, in UTC: minute hour day month weekday; else as in prefect.yaml."),
+    ] = None,
     recipe: Recipe = None,
     data: Data = None,
     port: Annotated[int, typer.Option(help="Of Prefect's server on this machine.")] = 4200,
@@ -132,6 +138,23 @@ def schedule(
     from flows import schedule as scheduling
 
     scheduling.main(cron, recipe, data, port)
+
+
+@app.command(rich_help_panel=TRAIN)
+def measure(
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="New faces, in the layout of a dataset of the recipe.")
+    ],
+    recipe: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Says how to read and measure them; else params.yaml.")
+    ] = None,
+    model: Model = None,
+) -> None:
+    """Measure the champion on new faces, and say how they differ."""
+    _checkout()
+    from flows import measure as measuring
+
+    measuring.main(folder, recipe, model)
 
 
 @app.command(rich_help_panel=TRAIN)
@@ -251,7 +274,7 @@ def versions(model: Model = None) -> None:
     """List a registered model's versions: which is champion, and how good each is."""
     from pipelines.registry import versions as listing
 
-    listing.print_tables([listing.versions(_registry(model))])
+    listing.print_shown([listing.versions(_registry(model))])
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -259,7 +282,7 @@ def history(model: Model = None) -> None:
     """List what was decided about a registered model: when, by whom, why."""
     from pipelines.registry import versions as listing
 
-    listing.print_tables([listing.history(_registry(model))])
+    listing.print_shown([listing.history(_registry(model))])
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -268,7 +291,16 @@ def show(version: Version, model: Model = None) -> None:
     from pipelines.registry import versions as listing
 
     registry = _registry(model)
-    listing.print_tables([listing.show(registry, version), listing.history(registry, version)])
+    listing.print_shown([listing.show(registry, version), listing.history(registry, version)])
+
+
+@app.command(rich_help_panel=DECIDE)
+def lineage(version: Version, model: Model = None) -> None:
+    """Show all that made a version, what was decided about it, and what came of it."""
+    from pipelines.registry import ancestry
+    from pipelines.registry import versions as listing
+
+    listing.print_shown([ancestry.tree(_registry(model), version)])
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -276,11 +308,21 @@ def compare(
     version: Version,
     other: Annotated[str, typer.Argument(metavar="OTHER", help="Another version's number.")],
     model: Model = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page here, with pictures of the faces that changed most."),
+    ] = None,
 ) -> None:
     """Compare two versions on the same test faces, by subset."""
+    from pipelines.registry import comparison
     from pipelines.registry import versions as listing
 
-    listing.print_tables([listing.compare(_registry(model), version, other)])
+    registry = _registry(model)
+    pair = comparison.Pair.of(registry, version, other)
+    listing.print_shown([comparison.table(pair)])
+    if page:
+        comparison.write_page(pair, registry.client, page)
+        print(f"compare: {page} shows the faces that changed most")
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -342,4 +384,7 @@ def _checkout() -> Path:
 
 def main() -> None:
     """Runs the command."""
+    from pipelines.runtime.secrets import hide_in_tracebacks
+
+    hide_in_tracebacks()
     app(prog_name="heatmark")

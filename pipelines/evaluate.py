@@ -1,23 +1,23 @@
 """Evaluate: a model on the test faces, under a named protocol.
 
-Reads the model's folder and the shards. Writes errors.parquet (a row per face), metrics.json, ced.csv, landmarks.csv and
-report.html. Test faces were never seen in training, nor in choosing the checkpoint. Figures that contradict each other
+Reads the model's folder and the shards. Writes errors.parquet (a row per face), metrics.json, ced.csv, landmarks.csv,
+training_faces.parquet (what the faces were like that it was trained on) and report.html. Test faces were never seen in training, nor in choosing the checkpoint. Figures that contradict each other
 or the faces are not written.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from components.images import decode_own
 from components.metrics import Evidence, Protocol, audit, ced, summarise
 from components.model import LandmarkModel
 from components.schemes import Scheme
+from pipelines.new_data.drift import of_datasets
+from pipelines.new_data.features import TRAINING_FACES, of_training
 from pipelines.pages.report import write_report
 from pipelines.params import Params, load_params
 from pipelines.runtime import command
@@ -25,16 +25,10 @@ from pipelines.runtime.outputs import whole_file
 from pipelines.runtime.tables import from_column, with_note, write_csv, write_table
 from pipelines.scoring.held_out import faces_to_measure
 from pipelines.scoring.measure import counted, measure
+from pipelines.scoring.pictures import pictures_of
 from pipelines.scoring.predict import predict
 
 CED_POINTS = 200
-
-
-def pictures_of(faces: pa.Table) -> Callable[[str], tuple[np.ndarray, np.ndarray]]:
-    """Face -> its stored crop (H, W, 3) uint8 RGB, and the affine (2, 3), image px -> crop px."""
-    row = {face: i for i, face in enumerate(faces.column("face").to_pylist())}
-    affines = from_column(faces, "affine", 2, 3)
-    return lambda face: (decode_own(faces.column("pixels")[row[face]].as_buffer()), affines[row[face]])
 
 
 def datasets_of(params: Params) -> dict[str, str]:
@@ -128,6 +122,8 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     facts["mirrored"] = "yes" if protocol.mirrored else "no"
     write_table(with_note(everything, **facts), out / "errors.parquet")
     write_curves(metrics, curve, out)
+    trained_on = of_training(crops, params)
+    write_table(trained_on, out / TRAINING_FACES)
     write_report(
         out / "report.html",
         f"heatmark-{params.name}",
@@ -135,6 +131,7 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
         errors,
         pictures_of(faces),
         {**facts_of(params, training, protocol), **({"left out": left_out} if left_out else {})},
+        of_datasets(trained_on, params),
     )
     # Last: its presence says that the others are there. Landmarks one by one would flood `dvc metrics show`.
     brief = {name: value for name, value in metrics.items() if name != "landmarks"}

@@ -6,7 +6,6 @@ kept and flagged, never moved. Rows are in the reader's order, whatever the numb
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from pipelines.runtime.links import linked_folders, way_out
 from pipelines.runtime.outputs import whole_folder
 from pipelines.runtime.progress import Progress
 from pipelines.runtime.tables import ANNOTATIONS, SPLITS, face_fields, write_table
+from pipelines.splits import splits_of
 
 REJECTED, CARD = "rejected.parquet", "card.html"
 RECORDS_PER_TASK = 64
@@ -154,30 +154,6 @@ def compare(examined: pa.Table, complete: Mapping[str, int]) -> list[tuple[str, 
     return [(name, found[name], count) for name, count in complete.items()]
 
 
-def assign_splits(
-    subjects: Sequence[str], given: Sequence[str | None], val_share: float, test_share: float
-) -> list[str]:
-    """The split of each face: the benchmark's own test faces where it has any, else by a hash of the subject.
-
-    A hash, so that a face stays where it is when others come or go; of the subject, so that no person or photo is in two.
-    """
-    if "test" in given:
-        test_share = 0.0
-    share = {subject: _hash_share(subject) for subject in set(subjects)}
-    return [
-        own if own == "test" else _held_out(share[subject], val_share, test_share)
-        for subject, own in zip(subjects, given, strict=True)
-    ]
-
-
-def _hash_share(subject: str) -> float:
-    return int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8], "big") / 2**64
-
-
-def _held_out(share: float, val_share: float, test_share: float) -> str:
-    return "test" if share < test_share else "val" if share < test_share + val_share else "train"
-
-
 def split_rows(examined: pa.Table, params: Params, source: SourceParams) -> tuple[pa.Table, pa.Table]:
     """Examined rows -> annotations with splits, and rejected rows. A face that occurs twice is rejected the second time.
 
@@ -188,12 +164,11 @@ def split_rows(examined: pa.Table, params: Params, source: SourceParams) -> tupl
     Raises:
         ValueError: No face is left for one of the splits; says why faces were rejected.
     """
-    examined = _reject_repeats(examined)
+    examined = reject_repeats(examined)
     bad = pc.is_valid(examined.column("reason"))
     rejected = examined.filter(bad).select(REJECTED_SCHEMA.names).cast(REJECTED_SCHEMA)
     good = examined.filter(pc.invert(bad)).drop_columns("reason")
-    shares = (params.ingest.val_share, params.ingest.test_share) if source.held_out else (0.0, 0.0)
-    splits = assign_splits(good.column("subject").to_pylist(), good.column("split").to_pylist(), *shares)
+    splits = splits_of(good.column("subject").to_pylist(), good.column("split").to_pylist(), params, source)
     annotations = good.set_column(good.schema.get_field_index("split"), "split", pa.array(splits, pa.string()))
     only_tested = set(examined.column("split").to_pylist()) == {"test"}
     if only_tested and len(params.datasets) > 1:
@@ -209,7 +184,7 @@ def split_rows(examined: pa.Table, params: Params, source: SourceParams) -> tupl
     return annotations, rejected
 
 
-def _reject_repeats(examined: pa.Table) -> pa.Table:
+def reject_repeats(examined: pa.Table) -> pa.Table:
     good = np.flatnonzero(examined.column("reason").is_null().to_numpy())
     faces = examined.column("face").to_numpy()[good]
     repeated = np.zeros(len(examined), bool)
@@ -239,14 +214,17 @@ def ingest(folder: Path, params: Params, out: Path) -> None:
     print(f"ingest: {len(records)} records in {folder}", flush=True)
     with whole_folder(out) as partial:
         with cluster.connected():
-            examined = pa.concat_tables(_examined(records, folder, params, source))
+            examined = pa.concat_tables(examine_all(records, folder, params, source))
         compared = compare(examined, dataset.complete)
         print(f"ingest: {completeness(compared, dataset.name)}", flush=True)
         annotations, rejected = split_rows(examined, params, source)
         assert len(annotations) + len(rejected) == len(records)
         write_table(annotations, partial / ANNOTATIONS)
         write_table(rejected, partial / REJECTED)
-        write_card(partial / CARD, folder.name, annotations, rejected, folder, scheme, dataset.picture, compared)
+        licence = dataset.licence_in(folder)
+        write_card(
+            partial / CARD, folder.name, annotations, rejected, folder, scheme, licence, dataset.picture, compared
+        )
     _say(annotations, rejected, out)
 
 
@@ -272,7 +250,7 @@ def representable(record: Record) -> Record:
     return record
 
 
-def _examined(records: list[Record], folder: Path, params: Params, source: SourceParams) -> Iterator[pa.Table]:
+def examine_all(records: list[Record], folder: Path, params: Params, source: SourceParams) -> Iterator[pa.Table]:
     """Tables of examined rows, in the records' order."""
     schema = pa.schema([(name, pa.string()) for name in Record._fields])
     table = pa.table([[getattr(record, name) for record in records] for name in Record._fields], schema=schema)

@@ -216,6 +216,11 @@ class PromotionParams(Section):
     """A version with a higher NME never becomes champion by itself, not even the first; a fraction."""
     guards: dict[Annotated[str, Field(min_length=1)], Annotated[float, Field(ge=0)]]
     """Subset -> by how much more a champion may err on it than the one before; a share of that one's NME."""
+    refused_licences: list[Annotated[str, Field(min_length=1)]]
+    """A version never becomes champion by itself whose faces, or those of a model it started from, have one of these licences:
+    `research only`, `unknown`, or as a dataset's licence.txt says."""
+    approval: Literal["none", "required"]
+    """Whether a person has the last word on a version that is shown to be better, or nobody is asked."""
 
     @property
     def error_per_look(self) -> float:

@@ -90,7 +90,7 @@ def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params,
     columns["pixels"] = pa.array([images.encode_jpeg(crop.pixels, sizes.jpeg_quality) for crop in crops], pa.binary())
     columns["crop_landmarks"] = to_column(np.stack([c.landmarks for c in crops]), schema.field("crop_landmarks").type)
     columns["affine"] = to_column(np.stack([c.affine for c in crops]), schema.field("affine").type)
-    pq.write_table(pa.table(columns, schema), path, compression="none", use_dictionary=False)
+    pq.write_table(pa.table(columns, schema), path, compression="none", use_dictionary=False, write_page_checksum=True)
     return len(crops)
 
 

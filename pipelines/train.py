@@ -22,9 +22,9 @@ from components.model import LandmarkModel
 from pipelines.params import Params, load_params
 from pipelines.registry import start, tracking
 from pipelines.registry.lineage import data_version, datasets_tags, git_commit, training_key
-from pipelines.runtime import command
+from pipelines.runtime import command, neighbours
 from pipelines.runtime.environment import RUNS
-from pipelines.runtime.outputs import alone, whole_folder
+from pipelines.runtime.outputs import in_turn, whole_folder
 from pipelines.runtime.tables import write_csv
 from pipelines.training.checkpoints import State
 from pipelines.training.crops import Shards
@@ -80,7 +80,8 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
             f"{training.val.num_rows} validation faces are too few for {params.train.num_workers} workers: "
             "raise ingest.val_share"
         )
-    run = tracking.Run(tracking.connect(), key, params.name)
+    with tracking.answering():
+        run = tracking.Run(tracking.connect(), key, params.name)
     print(
         f"train: {training.plan.total} steps of {params.train.batch_size} faces, training {key}, MLflow run {run.id}",
         flush=True,
@@ -89,10 +90,11 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         print(f"train: {line}", flush=True)
     if not run.new:
         print("train: this training has a run already; going on from its last checkpoint, if there is one", flush=True)
-    with alone(RUNS / f"{key}.lock", f"training {key} is running already"), run.running():
-        run.log_params(params.model_dump())
+    with in_turn(RUNS / f"{key}.lock", lambda: elsewhere(key)), run.running():
         tags = {"data_version": data_version(), "git_commit": git_commit(), "trained_on": trained_on(params, parent)}
-        run.set_tags({**tags, **datasets_tags(params), **parent.tags})
+        with tracking.answering():
+            run.log_params(params.model_dump())
+            run.set_tags({**tags, **datasets_tags(params), **parent.tags})
         fit = fit_with_ray if params.train.num_workers else fit_here
         state, weights = fit(training, progress_of(training, run))
         model = LandmarkModel(config)
@@ -114,6 +116,13 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     write_csv(curves, HISTORY, ([point[name] for name in HISTORY] for point in state["history"]))
     best = state["best"]
     print(f"train: best validation NME {best['val_nme']:.2%}, at step {best['step']} of {training.plan.total}: {out}")
+
+
+def elsewhere(key: str) -> str:
+    """What to say while another process makes this training: one that a killed retraining has left, or somebody's own."""
+    who = neighbours.holding(RUNS / f"{key}.lock")
+    stop = f"; `kill {who[0]}` ends it, and this goes on from its last checkpoint" if who else ""
+    return f"train: training {key} is running already: waiting for {neighbours.holder(RUNS / f'{key}.lock')}{stop}"
 
 
 def refit(first: Training, crops: Path, state: State) -> Training:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -25,7 +25,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ["components", "pipelines", "flows", "studies", "heatmark", "recipes"]
-FILES = ["pyproject.toml", "dvc.yaml", "requirements.lock"]
+FILES = ["pyproject.toml", "dvc.yaml", "prefect.yaml", "requirements.lock"]
 FILES += [".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"]
 
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=50)
@@ -117,6 +117,22 @@ def local_ray() -> Iterator[None]:
 
     with cluster.connected(training_workers=2):
         yield
+
+
+@pytest.fixture
+def listening() -> Callable[[int], set[str]]:
+    """The addresses at which a process, and those below it, wait for others: "127.0.0.1 gcs_server", say."""
+
+    def addresses(pid: int) -> set[str]:
+        found = set()
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            with suppress(psutil.Error):
+                for one in process.net_connections(kind="inet"):
+                    if one.status == psutil.CONN_LISTEN:
+                        found.add(f"{one.laddr.ip.removeprefix('::ffff:')} {process.name()}")
+        return found
+
+    return addresses
 
 
 def unused_port() -> int:

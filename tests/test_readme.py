@@ -78,3 +78,14 @@ def test_every_module_that_a_page_starts_is_there(page: Path) -> None:
         for name in started
         if not any((ROOT / (name.replace(".", "/") + end)).is_file() for end in (".py", "/__main__.py"))
     ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text())
+    assert [] == [f"{file}::{name}" for file, name in named if f"\ndef {name}(" not in (ROOT / file).read_text()]
+
+
+def test_every_fault_names_its_test() -> None:
+    rows = re.findall(r"(?m)^\|(?! fault \|| --- \|).*$", (ROOT / "docs/reliability.md").read_text())
+    assert [] == [row for row in rows if not re.search(r"\| `tests/[\w/]+\.py::test_\w+`[^|]*\|$", row)]

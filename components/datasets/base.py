@@ -14,6 +14,9 @@ from components import images
 from components.files import check_regular
 from components.samples import Annotation, Box
 from components.schemes import SCHEMES, Scheme
+from components.text import printable
+
+LICENCE, LONGEST_LICENCE = "licence.txt", 200
 
 
 class Record(NamedTuple):
@@ -51,6 +54,7 @@ class Dataset:
         picture: (folder, name) -> (H, W, 3) uint8, RGB, of the picture that `Annotation.image` names. Raises ValueError
             with the name, also where it leads out of the folder.
         complete: How many faces a complete copy has, by split (train, test) and by subset; empty where nobody says.
+        licence: What its pictures and landmarks may be used for, as far as we know; `licence_in` asks the folder first.
     """
 
     name: str
@@ -59,6 +63,15 @@ class Dataset:
     parse: Callable[[Path, Scheme, Record], Annotation]
     picture: Callable[[Path, str], np.ndarray] = images.read
     complete: Mapping[str, int] = field(default_factory=dict)
+    licence: str = "unknown"
+
+    def licence_in(self, root: Path) -> str:
+        """The first line of the folder's licence.txt, where it has one; else what is known of the format."""
+        path = root / LICENCE
+        if not path.is_file() or path.is_symlink():
+            return self.licence
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return printable(file.readline(LONGEST_LICENCE).strip()) or self.licence
 
     def scheme(self, name: str | None = None) -> str:
         """The scheme to read in.

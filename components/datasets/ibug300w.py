@@ -156,4 +156,4 @@ def _picture(root: Path, stem: str) -> str:
     raise ValueError(f"{stem}.pts: no picture beside it ({', '.join(PICTURES)})")
 
 
-IBUG300W = Dataset("300w", ("ibug68",), records, parse, complete=TRAIN | TEST)
+IBUG300W = Dataset("300w", ("ibug68",), records, parse, complete=TRAIN | TEST, licence="research only")

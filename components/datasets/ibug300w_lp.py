@@ -79,4 +79,4 @@ def photo_of(stem: str) -> str:
     return "_".join(words[: first + 1])
 
 
-IBUG300W_LP = Dataset("300w_lp", ("ibug68",), records, parse, complete=COMPLETE)
+IBUG300W_LP = Dataset("300w_lp", ("ibug68",), records, parse, complete=COMPLETE, licence="research only")

@@ -71,4 +71,4 @@ def _box(words: list[str], where: str) -> Box:
         raise ValueError(f"{where}: the rectangle is not four numbers: {' '.join(words)}") from error
 
 
-WFLW = Dataset("wflw", ("wflw98",), records, parse, complete=SPLITS | SUBSETS)
+WFLW = Dataset("wflw", ("wflw98",), records, parse, complete=SPLITS | SUBSETS, licence="research only")

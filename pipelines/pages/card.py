@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from components import images
 from components.drawing import draw_landmarks
+from components.pose import roll_deg, yaw_deg
 from components.schemes import Scheme
 from pipelines.pages.plots import histogram_figure, inline_jpeg, inline_svg, write_page
 from pipelines.runtime.tables import SPLITS
@@ -28,10 +29,6 @@ NUM_SUBJECTS = 10
 SIDE = 160  # of a face on the contact sheet, px
 MARGIN = 0.2  # around the landmarks, in longer sides of their box
 
-# How far the tip of the nose stands before the line through the outer eye corners, in inter-ocular distances.
-# Source: MediaPipe's canonical face model, vertices 1, 33 and 263: (7.4756 - 3.1734) / (2 * 4.4459).
-NOSE_DEPTH = 0.484
-
 
 def write_card(
     path: Path,
@@ -40,6 +37,7 @@ def write_card(
     rejected: pa.Table,
     folder: Path,
     scheme: Scheme,
+    licence: str,
     picture: Callable[[Path, str], np.ndarray] = images.read,
     compared: Sequence[tuple[str, int, int]] = (),
 ) -> None:
@@ -52,6 +50,7 @@ def write_card(
         rejected: One row per face that was left out, with the reason.
         folder: The dataset's folder, which the paths in `annotations` start from.
         scheme: The markup of the landmarks.
+        licence: What the faces may be used for.
         picture: (folder, name) -> pixels: the dataset's way to read a picture.
         compared: (split or subset, faces that were read, faces of a complete copy) of a benchmark that has numbers.
 
@@ -63,6 +62,7 @@ def write_card(
         "card.html",
         title=title,
         scheme=scheme.name,
+        licence=licence,
         totals={**totals(annotations), "rejected": rejected.num_rows},
         splits=SPLITS,
         by_split=counts_by_split(annotations),
@@ -125,45 +125,6 @@ def landmark_counts(annotations: pa.Table) -> dict[str, tuple[int, int]]:
         "without a position": absent,
     }
     return {name: (int(of.sum()), int(of.any(axis=1).sum())) for name, of in missing.items()}
-
-
-def yaw_deg(landmarks: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """An estimate of how far the head is turned, degrees; positive towards the subject's left, the picture's right.
-
-    With e the vector from the right to the left outer eye corner, d its length, and t the tip of the nose measured
-    along e from the middle of the two: yaw = atan(t / (d * p)), p = 0.484. A head turned by yaw shows its inter-ocular
-    distance D as d = D * cos(yaw), and its nose, p * D before the eyes, at t = p * D * sin(yaw). It takes the picture
-    for a parallel projection and every nose for equally long: good for a histogram, not for a measurement.
-
-    Args:
-        landmarks: (N, K, 2), (x, y), image px.
-
-    Returns:
-        (N,); NaN where the outer eye corners coincide or a landmark has no position, and throughout where the scheme
-        names no nose bridge.
-    """
-    bridge = [k for k, name in enumerate(scheme.names) if name.startswith("nose_bridge_")]
-    if not bridge:
-        return np.full(len(landmarks), np.nan)
-    right, left = (landmarks[:, k].astype(np.float64) for k in scheme.inter_ocular)
-    across = left - right
-    squared = np.sum(across**2, axis=-1)
-    along = np.sum((landmarks[:, bridge[-1]] - (left + right) / 2) * across, axis=-1)
-    offset = np.divide(along, squared, out=np.full(len(along), np.nan), where=squared > 0)
-    return np.rad2deg(np.arctan(offset / NOSE_DEPTH))
-
-
-def roll_deg(landmarks: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """How far the line through the outer eye corners is tilted, degrees, clockwise as seen: atan2(dy, dx).
-
-    Args:
-        landmarks: (N, K, 2), (x, y), image px.
-
-    Returns:
-        (N,), in (-180, 180].
-    """
-    across = landmarks[:, scheme.inter_ocular[1]] - landmarks[:, scheme.inter_ocular[0]]
-    return np.rad2deg(np.arctan2(across[:, 1], across[:, 0]))
 
 
 def _plots(annotations: pa.Table, scheme: Scheme) -> list[Markup]:

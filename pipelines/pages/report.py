@@ -5,7 +5,7 @@ Reads the metrics and the table of errors as `pipelines.evaluate` makes them; wr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from components.drawing import draw_face_pair
 from components.geometry import apply
 from components.schemes import SCHEMES, Scheme
+from pipelines.new_data.drift import Drift
+from pipelines.new_data.table import cells, header
 from pipelines.pages.plots import ced_figure, face_figure, inline_jpeg, inline_svg, write_page
 
 Pictures = Callable[[str], tuple[np.ndarray, np.ndarray]]
@@ -29,7 +31,13 @@ GROUPS = {"jaw": "jaw", "brow": "brows", "nos": "nose", "eye": "eyes", "pupil": 
 
 
 def write_report(
-    path: Path, title: str, metrics: dict, errors: pa.Table, pictures: Pictures, facts: dict[str, str]
+    path: Path,
+    title: str,
+    metrics: dict,
+    errors: pa.Table,
+    pictures: Pictures,
+    facts: dict[str, str],
+    drifts: Sequence[Drift] = (),
 ) -> None:
     """Writes the report.
 
@@ -40,6 +48,7 @@ def write_report(
         errors: One row per face, landmarks in image px.
         pictures: Face -> its crop (H, W, 3) uint8 RGB and the affine (2, 3), image px -> crop px.
         facts: What the numbers came from, in the order to show.
+        drifts: What the training faces of several datasets are like, beside each other.
     """
     scheme = SCHEMES[metrics["scheme"]]
     known = metrics["landmarks"]
@@ -60,6 +69,7 @@ def write_report(
         landmarks=sorted(by_landmark.items(), key=lambda item: -item[1]),
         galleries=galleries(errors, pictures, scheme),
         facts=facts,
+        drifts=[{"header": header(drift), "rows": [cells(shift) for shift in drift.shifts]} for drift in drifts],
     )
 
 
@@ -128,12 +138,12 @@ def galleries(errors: pa.Table, pictures: Pictures, scheme: Scheme) -> list[dict
     middle = max(0, (len(order) - NUM_SHOWN) // 2)
     chosen = {"Worst": order[::-1][:NUM_SHOWN], "Median": order[middle : middle + NUM_SHOWN], "Best": order[:NUM_SHOWN]}
     drawn = {
-        i: _tile(errors.slice(i, 1), pictures, scheme) for i in sorted({int(i) for of in chosen.values() for i in of})
+        i: tile(errors.slice(i, 1), pictures, scheme) for i in sorted({int(i) for of in chosen.values() for i in of})
     }
     return [{"name": name, "tiles": [drawn[int(i)] for i in of]} for name, of in chosen.items()]
 
 
-def _tile(row: pa.Table, pictures: Pictures, scheme: Scheme) -> dict:
+def tile(row: pa.Table, pictures: Pictures, scheme: Scheme) -> dict:
     """One face drawn, with what stands under it."""
     face = row["face"][0].as_py()
     pixels, affine = pictures(face)

@@ -13,9 +13,9 @@ from pipelines.registry.history import DONE, PENDING, WITHDRAWN, Entry, History
 from pipelines.registry.verify import verify
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-PROMOTE, ROLL_BACK, RETIRE = "promote", "roll back", "retire"
+PROMOTE, ROLL_BACK, RETIRE, REJECT, AWAIT = "promote", "roll back", "retire", "reject", "await approval"
 # Decided by a person, against a version: no flow takes that back.
-AGAINST = ("rolled back", "retired")
+AGAINST = ("rolled back", "retired", "rejected")
 
 
 def carry_out(entry: Entry, registry: tracking.Registry) -> None:
@@ -28,7 +28,8 @@ def carry_out(entry: Entry, registry: tracking.Registry) -> None:
     history = History(registry)
     recover(registry, history)
     moves = entry.action in (PROMOTE, ROLL_BACK)
-    checked = {"checked": verify(registry, entry.version)} if moves else {}
+    # Nobody is asked about a version that would not stand it.
+    checked = {"checked": verify(registry, entry.version)} if moves or entry.action == AWAIT else {}
     with history.turn(entry):
         registry.tag(entry.version, checked)
         if moves and entry.champion != entry.version:
@@ -57,10 +58,13 @@ def _follow(entry: Entry, registry: tracking.Registry) -> None:
     elif entry.action == RETIRE:
         told["decision"] = "retired"
         _let_go(PREVIOUS, entry.version, registry)
+    elif entry.action == REJECT:
+        told["decision"] = "rejected"
     elif entry.action == PROMOTE and entry.champion not in ("", entry.version):
         registry.point(PREVIOUS, entry.champion)
     registry.tag(entry.version, told)
-    _let_go(CHALLENGER, entry.version, registry)
+    if entry.action != AWAIT:  # whoever is asked finds it by its alias
+        _let_go(CHALLENGER, entry.version, registry)
 
 
 def _let_go(alias: str, version: str, registry: tracking.Registry) -> None:
@@ -120,6 +124,30 @@ def retire(registry: tracking.Registry, version: str, because: str, by: str) -> 
         raise ValueError(
             f"{registry.name} version {version} is the champion; roll back, or promote another version first"
         )
+    carry_out(entry, registry)
+    return entry
+
+
+def answer(registry: tracking.Registry, version: str, approved: bool, because: str, by: str) -> Entry | None:
+    """What a person says of a version that awaits approval: it becomes champion, or no flow promotes it, nor asks again.
+
+    Args:
+        registry: Of the model.
+        version: That they were asked about.
+        approved: Whether it becomes champion.
+        because: The reason.
+        by: Who decides.
+
+    Returns:
+        None where that is not the question any more: the version was decided about otherwise, or the champion is another one than
+        it was compared with.
+
+    Raises:
+        ValueError: There is no such version, or another decision is carried out just now.
+    """
+    entry, tags = _asked(registry, version, PROMOTE if approved else REJECT, because, by), registry.tags(version)
+    if (tags.get("decision"), tags.get("decided_against")) != (AWAIT, entry.champion):
+        return None
     carry_out(entry, registry)
     return entry
 

@@ -46,7 +46,15 @@ class NeedMoreData:
     faces: int | None
 
 
-Decision = Promote | Keep | NeedMoreData
+@dataclass(frozen=True)
+class AwaitApproval:
+    """To be promoted, for all that the gate says; `promotion.approval` gives a person the last word."""
+
+    word: ClassVar[str] = "await approval"
+    reason: str
+
+
+Decision = Promote | Keep | NeedMoreData | AwaitApproval
 
 
 @dataclass(frozen=True, eq=False)

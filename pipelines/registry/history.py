@@ -34,7 +34,7 @@ class Entry:
     Attributes:
         model: Name of the registered model.
         version: Which it is about.
-        action: "promote", "keep", "need more data", "roll back" or "retire".
+        action: "promote", "keep", "need more data", "await approval", "reject", "roll back" or "retire".
         reason: For it.
         champion: The version that was champion before; "" where there was none.
         looked: Whether test faces were compared for it, "yes" or "no": looks are counted.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from components.schemes import SCHEMES
 from pipelines.params import Params
 from pipelines.registry import tracking
 from pipelines.registry.decisions import AGAINST, CHAMPION, carry_out, recover
-from pipelines.registry.gate import YEAR_DAYS, Decision, Keep, Measured, NeedMoreData, Promote, decide
+from pipelines.registry.gate import YEAR_DAYS, AwaitApproval, Decision, Keep, Measured, NeedMoreData, Promote, decide
 from pipelines.registry.history import Entry, History
+from pipelines.registry.licences import LICENCES, UNKNOWN, refusal
 from pipelines.registry.register import Registered
 from pipelines.registry.same_faces import same_faces
 from pipelines.runtime.tables import read_table
@@ -45,18 +47,32 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
     champion, tags = registry.aliases().get(CHAMPION), registry.tags(registered.version)
     table = read_table(errors)
     comparison = comparison_of(champion, table, params)
-    if stands := standing(registered, champion, tags, comparison):
+    stands, required = standing(registered, champion, tags, comparison), params.promotion.approval == "required"
+    if stands and (required or not isinstance(stands, AwaitApproval)):
         return stands
+    looked = champion is not None and not stands
+    said: Decision
+    if reason := refusal(tags.get(LICENCES, UNKNOWN), params.promotion.refused_licences):
+        said, looked = Keep(reason), False
+    else:
+        # What stands is that a person was to be asked, which nobody is any more; the faces were looked at then.
+        said = Promote(stands.reason) if stands else compared(params, registry, champion, crops, table)
+    decision = AwaitApproval(said.reason) if required and isinstance(said, Promote) else said
+    entry = Entry(registry.name, registered.version, decision.word, decision.reason, champion or "")
+    carry_out(replace(entry, looked="yes" if looked else "no"), registry)
+    registry.tag(registered.version, {"comparison": comparison, "looks": str(history.looks(YEAR_DAYS))})
+    return decision
+
+
+def compared(
+    params: Params, registry: tracking.Registry, champion: str | None, crops: Path, table: pa.Table
+) -> Decision:
+    """What the gate says, before anybody is asked."""
     # Which faces count is a matter of the truth: the same for both.
     rows = counted(table, params.evaluate.on_test)
     theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[rows]
-    looks = history.looks(YEAR_DAYS)
-    decision = decide(theirs, measured(table.filter(pa.array(rows))), params.promotion, looks)
-    looked = "no" if champion is None else "yes"
-    entry = Entry(registry.name, registered.version, decision.word, decision.reason, champion or "", looked)
-    carry_out(entry, registry)
-    registry.tag(registered.version, {"comparison": comparison, "looks": str(looks + (champion is not None))})
-    return decision
+    looks = History(registry).looks(YEAR_DAYS)
+    return decide(theirs, measured(table.filter(pa.array(rows))), params.promotion, looks)
 
 
 def standing(registered: Registered, champion: str | None, tags: dict[str, str], comparison: str) -> Decision | None:
@@ -78,6 +94,8 @@ def standing(registered: Registered, champion: str | None, tags: dict[str, str],
         return None
     if said == Promote.word:
         return Keep(f"it was promoted before, and a person has made version {champion} champion since; {again}")
+    if said == AwaitApproval.word:
+        return AwaitApproval(reason)
     return NeedMoreData(reason, None) if said == NeedMoreData.word else Keep(reason)
 
 
@@ -85,7 +103,7 @@ def comparison_of(champion: str | None, errors: pa.Table, params: Params) -> str
     """What a decision depends on beside the version itself: champion, test faces with their truth, protocol, policy."""
     digest = hashlib.sha256(json.dumps(errors.column("face").to_pylist()).encode())
     digest.update(errors.column("landmarks").combine_chunks().flatten().to_numpy(zero_copy_only=False).tobytes())
-    policy = [champion, params.evaluate.on_test.hash, params.promotion.model_dump()]
+    policy = [champion, params.evaluate.on_test.hash, params.promotion.model_dump(exclude={"approval"})]
     digest.update(json.dumps(policy, sort_keys=True).encode())
     return digest.hexdigest()[:16]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from components.model import LandmarkModel
 from pipelines.params import Params, load_params
 from pipelines.registry import tracking
+from pipelines.registry.licences import LICENCES, licences
 from pipelines.registry.lineage import PROVENANCE, data_version, datasets_tags, git_changes, git_commit, machine
 from pipelines.registry.packages import LOCK
 from pipelines.registry.start import Start
@@ -48,7 +49,7 @@ def own_model() -> str:
     return registered_name(load_params(ROOT / "params.yaml"))
 
 
-def register(params: Params, model: Path, reports: Path, made: Path) -> Registered:
+def register(params: Params, model: Path, reports: Path, made: Path, flow_run: str = "") -> Registered:
     """Completes the run and registers the model.
 
     Args:
@@ -56,6 +57,7 @@ def register(params: Params, model: Path, reports: Path, made: Path) -> Register
         model: Folder of the saved model.
         reports: Folder of the evaluation's files.
         made: Folder of what the stages made: annotations and crops of each dataset, and what the training depended on of our code.
+        flow_run: Prefect's name and id of the run that does it; "" outside of one.
 
     Raises:
         ValueError: The evaluation is of another training, or the tracking server is away.
@@ -69,7 +71,8 @@ def register(params: Params, model: Path, reports: Path, made: Path) -> Register
     run = tracking.Run(client, key, params.name)
     registry = tracking.Registry(client, registered_name(params))
     tags = {**lineage_tags(metrics, key, run.id), **datasets_tags(params), "trained_on": training["trained_on"]}
-    tags |= parent.tags() if parent else {}
+    tags |= (parent.tags() if parent else {}) | ({"flow_run": flow_run} if flow_run else {})
+    tags[LICENCES] = licences(params, parent, client)
     run.log_params(params.model_dump())
     run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
     for path in sorted(reports.iterdir()):
@@ -89,11 +92,13 @@ def register(params: Params, model: Path, reports: Path, made: Path) -> Register
         num_landmarks = LandmarkModel.load(model).config.scheme.num_landmarks
         model_id, source = tracking.log_model(run, model, num_landmarks)
         version = registry.add(source, run, tags, model_id, f"Started from {parent}." if parent else None)
-        registry.point("challenger", version)
     else:
         measured = {name: tags[name] for name in ("protocol", "test_nme", "test_nme_interval", "test_faces")}
         run.set_tags(measured)
         registry.tag(version, measured)
+    # Whoever registered it may have been stopped before this.
+    if "decision" not in registry.tags(version):
+        registry.point("challenger", version)
     return Registered(registry.name, version, run.id, key, new)
 
 

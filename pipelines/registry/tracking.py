@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import mlflow
 import numpy as np
 import requests
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from pipelines.registry.model_code import requirements, stage_code
 from pipelines.registry.moved import require_unmoved
+from pipelines.registry.outbox import Outbox
 from pipelines.runtime.environment import CHECKOUT, ROOT, RUNS, tracking_uri
 from pipelines.runtime.outputs import in_turn
 from pipelines.runtime.secrets import without_secrets
@@ -30,8 +34,14 @@ from pipelines.runtime.secrets import without_secrets
 EXPERIMENT = "heatmark"
 KEY_TAG = "heatmark.key"
 WAIT_S = 10
+# After a server did not answer: so long points of the curves only wait, so that asking does not hold up a training.
+PAUSE_S = 60
+BATCH = 500  # metrics that are sent together; MLflow takes 1000
 for _noisy in ("mlflow", "alembic"):  # they tell of every table they create
     logging.getLogger(_noisy).setLevel(logging.WARNING)
+logging.getLogger("mlflow.store.db.utils").setLevel(
+    logging.CRITICAL
+)  # the page of what it raises, which is told anyway
 
 
 def connect() -> MlflowClient:
@@ -41,16 +51,61 @@ def connect() -> MlflowClient:
         ValueError: The server does not answer within 10 seconds; says how to go on without one. Or this checkout's own
             store still keeps its artifacts where the checkout was before.
     """
-    uri = tracking_uri()
-    if urlsplit(uri).scheme in ("http", "https"):
+    uri = _address(tracking_uri())
+    if _is_server(uri):
         _ask(uri)
     mlflow.set_tracking_uri(uri)
     # The first one to come makes the database's tables; two at once would fall over each other.
     with in_turn(RUNS / "mlflow.lock") if CHECKOUT else nullcontext():
         require_unmoved()
         client = MlflowClient(uri)
-        experiment(client, EXPERIMENT)
+        with answering():
+            experiment(client, EXPERIMENT)
     return client
+
+
+def _is_server(uri: str) -> bool:
+    return urlsplit(uri).scheme in ("http", "https")
+
+
+def _address(uri: str) -> str:
+    """A server's address without user and password, which MLflow finds in variables of its own: its messages quote the address."""
+    parts = urlsplit(uri)
+    if not (_is_server(uri) and parts.username and parts.password):
+        return uri
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Around questions to the tracking store.
+
+    Raises:
+        ValueError: The store is away or broken; in one sentence, without secrets.
+    """
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in STORE_FAULTS:
+            raise
+        raise ValueError(_fault(error)) from error
+
+
+# What MLflow calls it when a server does not answer, and when a database cannot be read or written.
+STORE_FAULTS = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
+
+
+def _fault(error: MlflowException) -> str:
+    """Why the tracking store did not do what it was asked, in one sentence."""
+    uri = tracking_uri()
+    if _is_server(uri):
+        try:
+            _ask(uri)
+        except ValueError as away:
+            return str(away)
+    return f"MLflow's store {without_secrets(uri)} fails: {without_secrets(str(error)).splitlines()[0][:300]}"
 
 
 def experiment(client: MlflowClient, name: str) -> str:
@@ -137,17 +192,67 @@ class Run:
             tags = {KEY_TAG: key, "heatmark.recipe": name, "mlflow.source.name": "heatmark"}
             self.id = client.create_run(experiment.experiment_id, tags=tags, run_name=f"{name}-{key[:6]}").info.run_id
             self.new = True
+        self.outbox, self.silent_until, self.away = Outbox(RUNS / f"{key}.outbox.jsonl"), 0.0, False
+        self._deliver()  # what an earlier driver could not
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Shown as running within the block; as finished after it, or as failed if it raises."""
-        self.client.update_run(self.id, RunStatus.to_string(RunStatus.RUNNING))
+        """Shown as running within the block; after it as finished, as killed if it was stopped, or else as failed."""
+        with answering():
+            self.client.update_run(self.id, RunStatus.to_string(RunStatus.RUNNING))
         try:
             yield
-        except BaseException:
-            self.client.set_terminated(self.id, RunStatus.to_string(RunStatus.FAILED))
+        except (KeyboardInterrupt, SystemExit):  # the latter is Ray's answer to a SIGTERM
+            self._end(RunStatus.KILLED)
             raise
-        self.client.set_terminated(self.id, RunStatus.to_string(RunStatus.FINISHED))
+        except BaseException:
+            self._end(RunStatus.FAILED)
+            raise
+        self._end(RunStatus.FINISHED)
+
+    def _end(self, status: int) -> None:
+        self.outbox.add({"status": RunStatus.to_string(status), "time": _now()})
+        self.silent_until = 0.0
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Sends what waits. A training does not end for want of its curves: what is not taken waits for a later call, at the latest
+        for that of the next driver of this training, or of the task that registers it."""
+        messages = self.outbox.messages()
+        if not messages or time.monotonic() < self.silent_until:
+            return
+        try:
+            self._send(messages)
+        except MlflowException as error:
+            self.silent_until = time.monotonic() + PAUSE_S
+            if not self.away:
+                print(f"mlflow: {_fault(error)}", flush=True)
+            place = f"{RUNS.name}/{self.outbox.path.name}"
+            print(
+                f"mlflow: {len(messages)} messages wait in {place}; a later retraining delivers them, too", flush=True
+            )
+            self.away = True
+            return
+        self.outbox.clear()
+        if self.away:
+            print("mlflow: it answers again, and has all that waited", flush=True)
+        self.away = False
+
+    def _send(self, messages: list[dict[str, Any]]) -> None:
+        """Points of the curves that the run does not have yet (a resumed training repeats steps, its curves do not), and its end."""
+        points = [point for point in messages if "metrics" in point]
+        last = {name: self._last_step(name) for name in {name for point in points for name in point["metrics"]}}
+        new = {
+            (name, point["step"]): Metric(name, value, point["time"], point["step"])
+            for point in points
+            for name, value in point["metrics"].items()
+            if point["step"] > last[name]
+        }
+        metrics = list(new.values())
+        for first in range(0, len(metrics), BATCH):
+            self.client.log_batch(self.id, metrics=metrics[first : first + BATCH])
+        for end in (message for message in messages if "status" in message):
+            self.client.set_terminated(self.id, end["status"], end["time"])
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Nested parameters, by their dotted names; those that are there already stay."""
@@ -159,12 +264,12 @@ class Run:
         self.client.log_batch(self.id, tags=[RunTag(name, value) for name, value in tags.items()])
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        now = mlflow.utils.time.get_current_time_millis()
-        self.client.log_batch(self.id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()])
+        self.client.log_batch(self.id, metrics=[Metric(name, value, _now(), step) for name, value in metrics.items()])
 
     def log_point(self, metrics: Mapping[str, float], step: int) -> None:
-        """Logs a point of the curves once: a resumed training repeats steps, its curves do not."""
-        self.log_metrics({name: value for name, value in metrics.items() if step > self._last_step(name)}, step)
+        """Writes a point of the curves down, and sends it with all that waits."""
+        self.outbox.add({"metrics": dict(metrics), "step": step, "time": _now()})
+        self._deliver()
 
     def _last_step(self, name: str) -> int:
         return max((metric.step for metric in self.client.get_metric_history(self.id, name)), default=-1)
@@ -179,12 +284,45 @@ class Run:
         self.client.log_artifact(self.id, str(path), folder)
 
 
+def _now() -> int:
+    return mlflow.utils.time.get_current_time_millis()
+
+
+def log_finished(
+    client: MlflowClient, of: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float], folder: Path
+) -> str:
+    """A run that is over when it is logged, with the files of a folder; returns its id.
+
+    Args:
+        client: Of `connect`.
+        of: Name of the experiment.
+        name: Of the run.
+        tags: Each is put under "heatmark.".
+        metrics: Numbers.
+        folder: Whose files are kept.
+    """
+    tags = {**{f"heatmark.{tag}": value for tag, value in tags.items()}, "mlflow.source.name": "heatmark"}
+    run = client.create_run(experiment(client, of), tags=tags, run_name=name).info.run_id
+    client.log_batch(run, metrics=[Metric(key, value, _now(), 0) for key, value in metrics.items()])
+    client.log_artifacts(run, str(folder))
+    client.set_terminated(run)
+    return run
+
+
 def fetch(client: MlflowClient, run: str, name: str, to: Path) -> Path | None:
     """A run's artifact as a local file; None where run or artifact are gone."""
     try:
         return Path(client.download_artifacts(run, name, str(to)))
     except (MlflowException, OSError):
         return None
+
+
+def run_tags(client: MlflowClient, run: str) -> dict[str, str]:
+    """A run's tags; none where it is gone, or none is named."""
+    try:
+        return dict(client.get_run(run).data.tags) if run else {}
+    except MlflowException:
+        return {}
 
 
 class EndedRun(NamedTuple):
@@ -304,6 +442,26 @@ class Version(NamedTuple):
     tags: dict[str, str]
 
 
+def found(client: MlflowClient, name: str, version: str) -> Version | None:
+    """A version of any registered model; None where it is gone."""
+    try:
+        return _told(client.get_model_version(name, version))
+    except MlflowException:
+        return None
+
+
+def started_from(client: MlflowClient, key: str) -> list[tuple[str, Version]]:
+    """The versions whose training started from that of a key, each with its registered model's name."""
+    if not key:
+        return []
+    there = client.search_model_versions(f"tags.`start.key` = '{key}'")
+    return sorted((each.name, _told(each)) for each in there)
+
+
+def _told(version: ModelVersion) -> Version:
+    return Version(str(version.version), version.creation_timestamp, dict(version.tags))
+
+
 class Registry:
     """The registered model of one recipe: its versions and their aliases.
 
@@ -351,8 +509,7 @@ class Registry:
     def versions(self) -> list[Version]:
         """All, the newest first, by one question."""
         found = self.client.search_model_versions(f"name = '{self.name}'")
-        versions = [Version(str(each.version), each.creation_timestamp, dict(each.tags)) for each in found]
-        return sorted(versions, key=lambda version: int(version.number), reverse=True)
+        return sorted(map(_told, found), key=lambda version: int(version.number), reverse=True)
 
     def sources(self) -> dict[str, set[str]]:
         """Version -> ids of the run and of the logged model that it was made of."""

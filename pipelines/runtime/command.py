@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,7 +11,8 @@ from pathlib import Path
 import typer
 
 from components.text import printable
-from pipelines.runtime import environment
+from pipelines.runtime import disk, environment
+from pipelines.runtime.secrets import hide_in_tracebacks
 from pipelines.runtime.unchanged import check_unchanged
 
 STOPPED = 130  # 128 and SIGINT, as shells have it
@@ -23,6 +25,9 @@ def run(*mains: Callable[..., None]) -> None:
     Of several functions each is a command below, under its own name.
     """
     environment.set_defaults()
+    hide_in_tracebacks()
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:  # a `kill`, and the end of a flow, are stops like a Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     module = mains[0].__module__
     name = module if module != "__main__" else sys.modules["__main__"].__spec__.name  # type: ignore[union-attr]
     name = name.removesuffix(".__main__").rpartition(".")[2]
@@ -39,10 +44,13 @@ def _ending_well(main: Callable[..., None], name: str) -> Callable[..., None]:
             main(*words, **options)
             if PARAMS in options:  # DVC records no stage that fails
                 check_unchanged(Path(str(options[PARAMS])))
-        except ValueError as error:
-            code, sentence = 1, printable(str(error))
         except KeyboardInterrupt:
             code, sentence = STOPPED, "stopped"
+        except Exception as error:
+            # A full disk comes as any library's error; whatever else is no ValueError is for us to mend.
+            code, sentence = 1, disk.full_by(error) or (printable(str(error)) if isinstance(error, ValueError) else "")
+            if not sentence:
+                raise
         else:
             return
         print(f"{name}: {sentence}", file=sys.stderr, flush=True)

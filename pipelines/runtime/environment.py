@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -90,9 +91,8 @@ def set_defaults(only: str = "") -> None:
     if only:
         return
     if not ray_address():  # a cluster has a token of its own
-        # Ray listens on every interface: keep its authentication on, with a token that is never written down.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
+        for name, value in _own_ray().items():
+            os.environ.setdefault(name, value)
     # The stages that DVC starts call `python`: this very one.
     _put_first("PATH", Path(sys.executable).parent)
     if CHECKOUT:
@@ -110,7 +110,7 @@ def _put_first(name: str, folder: Path) -> None:
 
 def names() -> set[str]:
     """The variables that this file sets."""
-    return {*_defaults(), *_inside(), ROOT_VARIABLE, "PYTHONPATH", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"}
+    return {*_defaults(), *_inside(), *_own_ray(), ROOT_VARIABLE, "PYTHONPATH"}
 
 
 def tracking_uri() -> str:
@@ -143,6 +143,25 @@ def short_ray_folder() -> Path:
 def storage() -> str:
     """Where Ray Train keeps checkpoints: any path or URL that all workers reach."""
     return os.environ.get("HEATMARK_STORAGE") or str(RUNS)
+
+
+def _own_ray() -> dict[str, str]:
+    """A Ray of our own is for this machine, and for us."""
+    loopback = next((name for _, name in socket.if_nameindex() if name in ("lo", "lo0")), None)
+    return {
+        # Without clusters, Ray listens on loopback, as it does on the systems that this is named after.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        # So do the workers of a training, among each other.
+        **({"GLOO_SOCKET_IFNAME": loopback} if loopback else {}),
+        # Others of this machine's users reach it there; the token is never written down.
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(16),
+    }
+
+
+def notify_block() -> str | None:
+    """The block of Prefect that is told what became of a retraining, TYPE/NAME; None where nobody is."""
+    return os.environ.get("HEATMARK_NOTIFY") or None
 
 
 def _inside() -> dict[str, str]:

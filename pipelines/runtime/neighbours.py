@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
+from datetime import datetime
 from pathlib import Path
 
 import psutil
+
+from pipelines.runtime.secrets import without_secrets
 
 LOCKS = Path("/proc/locks")
 
@@ -21,6 +25,15 @@ def command(pid: int) -> list[str]:
         return psutil.Process(pid).cmdline()
     except psutil.Error:
         return []
+
+
+def named(pid: int) -> str:
+    """For people: what it is, and since when it runs."""
+    try:
+        since = datetime.fromtimestamp(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return f"process {pid}"
+    return f"process {pid}, since {since:%Y-%m-%d %H:%M} ({without_secrets(shlex.join(command(pid)))})"
 
 
 def folder(pid: int) -> Path | None:
@@ -42,6 +55,11 @@ def parent(pid: int) -> int:
 def having_open(file: Path) -> list[int]:
     """Those that have a file open, other users' left out."""
     return [pid for pid in pids() if _has_open(pid, str(file.resolve()))]
+
+
+def holder(lock: Path) -> str:
+    """For people: who holds a lock on a file."""
+    return ", ".join(map(named, holding(lock))) or "by which process, this system does not say"
 
 
 def _has_open(pid: int, path: str) -> bool:

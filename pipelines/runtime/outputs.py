@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+from pipelines.runtime import neighbours
 
 
 @contextmanager
@@ -60,21 +63,36 @@ def alone(path: Path, busy: str) -> Iterator[None]:
     """Holds a lock file for the block; a process that dies lets go of it.
 
     Raises:
-        ValueError: Somebody else holds it, with `busy` as the message.
+        ValueError: Somebody else holds it, with `busy` as the message, and who it is.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(busy) from None
+        if not _taken(file):
+            raise ValueError(f"{busy} ({neighbours.holder(path)})")
         yield
 
 
 @contextmanager
-def in_turn(path: Path) -> Iterator[None]:
-    """Waits for a lock file and holds it for the block."""
+def in_turn(path: Path, waiting: Callable[[], str] | None = None) -> Iterator[int]:
+    """Waits for a lock file and holds it for the block; yields the number of the open file, by which a child holds it too.
+
+    Args:
+        path: Of the lock file.
+        waiting: What to say where there is somebody to wait for.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        if not _taken(file):
+            if waiting:
+                print(waiting(), flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def _taken(file: IO[str]) -> bool:
+    """Takes a lock file, if nobody else has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

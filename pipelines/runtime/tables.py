@@ -69,7 +69,7 @@ def note_of(table: pa.Table) -> dict:
 def write_table(table: pa.Table, path: Path) -> None:
     """Writes Parquet, whole or not at all."""
     with whole_file(path) as partial:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
@@ -78,14 +78,14 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[object]
         csv.writer(file).writerows([header, *rows])
 
 
-def read_table(path: Path) -> pa.Table:
-    """Reads Parquet.
+def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Reads Parquet, all columns, or only some; where pages have checksums, as ours do, they must be right.
 
     Raises:
-        ValueError: Missing or not Parquet.
+        ValueError: Missing, damaged or not Parquet.
     """
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, columns=columns, page_checksum_verification=True)
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -108,4 +108,16 @@ def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> p
     Raises:
         ValueError: The folder has no shard of it.
     """
-    return pa.concat_tables([pq.read_table(path, columns=columns) for path in shards(folder, split)])
+    return pa.concat_tables([read_shard(path, columns) for path in shards(folder, split)])
+
+
+def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """The rows of one shard.
+
+    Raises:
+        ValueError: It is damaged; with the way out.
+    """
+    try:
+        return read_table(path, columns)
+    except ValueError as error:
+        raise ValueError(f"{error}; `rm {path}`, and the next retraining brings it back or makes it again") from error

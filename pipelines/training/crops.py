@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.runtime.memory import machine_bytes
-from pipelines.runtime.tables import shards
+from pipelines.runtime.tables import read_shard, shards
 from pipelines.training.order import WINDOW
 
 # What a training needs of a shard. About 20 kB a face at 128 px with its margin, 50 kB at 256.
@@ -66,7 +66,7 @@ class Shards:
         return sum(self.sizes)
 
     def read(self, shard: int) -> pa.Table:
-        return pq.read_table(self.paths[shard], columns=COLUMNS)
+        return read_shard(self.paths[shard], COLUMNS)
 
     def held(self) -> pa.Table:
         """All rows, in memory."""

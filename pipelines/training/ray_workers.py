@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,12 +17,12 @@ from pipelines.params import Params
 from pipelines.runtime import cluster
 from pipelines.runtime.environment import storage
 from pipelines.training.batches import Batch, local_batches, looked_up, ray_batches
-from pipelines.training.checkpoints import State, copied, read_best, read_state, write_checkpoint
+from pipelines.training.checkpoints import DamagedError, State, copied, read_best, read_state, write_checkpoint
 from pipelines.training.crops import Shards, in_object_store
 from pipelines.training.decoded import keep_decoded, room_on_ray
 from pipelines.training.loop import fit
 from pipelines.training.validation import Validation
-from pipelines.training.workers import Metrics, Training
+from pipelines.training.workers import Metrics, Training, going_on
 
 # Ray's metric of a checkpoint: the step, where it brought new best weights, else 0. The highest is kept, and the last.
 IMPROVED = "improved_at"
@@ -50,6 +50,7 @@ class RayWorker:
         self.faces: Validation | None = None
         self.written = threading.Event()
         self.written.set()
+        self.suffix = ""
 
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         if self.crowded:
@@ -69,8 +70,13 @@ class RayWorker:
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
             return None
-        with checkpoint.as_directory() as folder:
-            return read_state(Path(folder))
+        state, wrong = last_whole_of(checkpoint)
+        # Other names than those of the damaged ones, which Ray goes on counting.
+        self.suffix = "_again" * bool(wrong)
+        if self.rank == 0:
+            for line in wrong:
+                self.metrics.put(f"{line}; {going_on(state)}")
+        return state
 
     def report(self, metrics: Metrics, state: State, best: Weights | None) -> None:
         import ray.train
@@ -82,7 +88,7 @@ class RayWorker:
             how = self._upload(copied(state), copied(best))
         # Every worker must call this; it waits for all of them, but not for the checkpoint, which is written beside the
         # training. When a worker is done, Ray waits for the last one.
-        ray.train.report(brief, checkpoint_dir_name=checkpoint_name(state["step"]), **how)
+        ray.train.report(brief, checkpoint_dir_name=checkpoint_name(state["step"]) + self.suffix, **how)
         if self.rank == 0:
             self.metrics.put(metrics)
 
@@ -106,8 +112,59 @@ class RayWorker:
         }
 
 
+STEP = "step_"
+
+
 def checkpoint_name(step: int) -> str:
-    return f"step_{step:08d}"
+    return f"{STEP}{step:08d}"
+
+
+def last_whole_of(checkpoint: Any) -> tuple[State | None, list[str]]:
+    """The last state that is whole, and whose best weights are, or None; and what is wrong with the checkpoints after it.
+
+    Args:
+        checkpoint: The last one; those before it lie beside it.
+    """
+    found, wrong = beside(checkpoint), []
+    for each in found:
+        try:
+            with each.as_directory() as folder:
+                state = read_state(Path(folder))
+            best_of(found, state)
+        except DamagedError as error:
+            wrong.append(f"{each.path}/{error}")
+        else:
+            return state, wrong
+    return None, wrong
+
+
+def beside(checkpoint: Any) -> list[Any]:
+    """A checkpoint, and those before it, the last one first."""
+    from pyarrow.fs import FileSelector, FileType
+    from ray.train import Checkpoint
+
+    folder, _, own = checkpoint.path.rpartition("/")
+    there = checkpoint.filesystem.get_file_info(FileSelector(folder))
+    names = [info.base_name for info in there if info.type == FileType.Directory and info.base_name.startswith(STEP)]
+    before = sorted((name for name in names if name < own), reverse=True)
+    return [checkpoint, *(Checkpoint(f"{folder}/{name}", checkpoint.filesystem) for name in before)]
+
+
+def best_of(checkpoints: Iterable[Any], state: State) -> Weights:
+    """The best weights that a state names, from the first of some checkpoints that has them whole.
+
+    Raises:
+        DamagedError: None has.
+    """
+    name, wrong = checkpoint_name(state["best"]["step"]), DamagedError("its best weights are missing")
+    for checkpoint in checkpoints:
+        if Path(checkpoint.path).name.startswith(name):
+            try:
+                with checkpoint.as_directory() as folder:
+                    return read_best(Path(folder), state)
+            except DamagedError as error:
+                wrong = error
+    raise wrong
 
 
 def train_worker(config: dict[str, Any]) -> None:
@@ -183,8 +240,9 @@ def fit_with_ray(training: Training, on_metrics: Callable[[Metrics], None]) -> t
                 name=training.key,
                 storage_path=storage(),
                 failure_config=FailureConfig(max_failures=params.train.max_failures),
-                # The last one is kept as well, whatever it brought.
-                checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_score_attribute=IMPROVED),
+                # The last one is kept as well, whatever it brought; of those that brought new best weights the one before too,
+                # for the day on which the last is found damaged.
+                checkpoint_config=CheckpointConfig(num_to_keep=2, checkpoint_score_attribute=IMPROVED),
             ),
         )
         with listening(metrics, on_metrics):
@@ -195,9 +253,7 @@ def fit_with_ray(training: Training, on_metrics: Callable[[Metrics], None]) -> t
         assert result.checkpoint is not None
         with result.checkpoint.as_directory() as folder:
             state = read_state(Path(folder))
-        kept = {Path(checkpoint.path).name: checkpoint for checkpoint, _ in result.best_checkpoints}
-        with kept[checkpoint_name(state["best"]["step"])].as_directory() as folder:
-            return state, read_best(Path(folder), state)
+        return state, best_of((checkpoint for checkpoint, _ in result.best_checkpoints), state)
 
 
 def first_cause(error: BaseException) -> str:
@@ -216,8 +272,11 @@ def listening(queue, on_metrics: Callable[[Metrics], None]) -> Iterator[None]:
             take()
 
     def take() -> None:
-        for metrics in queue.get_nowait_batch(queue.qsize()):
-            on_metrics(metrics)
+        for said in queue.get_nowait_batch(queue.qsize()):
+            if isinstance(said, str):
+                print(f"train: {said}", flush=True)
+            else:
+                on_metrics(said)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()

@@ -14,12 +14,11 @@ from pipelines.params import Params
 from pipelines.runtime.environment import RUNS
 from pipelines.training.batches import Batch, BatchMaker, local_batches
 from pipelines.training.checkpoints import (
-    STATE,
     Beside,
     State,
     copied,
+    last_whole,
     read_best,
-    read_state,
     write_checkpoint,
 )
 from pipelines.training.crops import Shards
@@ -82,6 +81,11 @@ def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:
     return BatchMaker(config.codec, *views, rank, world)
 
 
+def going_on(state: State | None) -> str:
+    """What becomes of a training whose last checkpoint is damaged."""
+    return "it begins anew" if state is None else f"it goes on from the checkpoint before, at step {state['step']}"
+
+
 class LocalWorker:
     """The loop in this process, without Ray; implements `loop.Worker`.
 
@@ -113,7 +117,10 @@ class LocalWorker:
         return None if self.faces is None else iter(self.faces)
 
     def load(self) -> State | None:
-        return read_state(self.folder) if (self.folder / STATE).exists() else None
+        state, wrong = last_whole(self.folder)
+        for line in wrong:
+            print(f"train: {line}; {going_on(state)}", flush=True)
+        return state
 
     def report(self, metrics: Metrics, state: State, best: Weights | None) -> None:
         self.writing.do(partial(write_checkpoint, self.folder, copied(state), copied(best)))

@@ -25,6 +25,7 @@ MAINS = {
     "doctor": "pipelines.doctor.examine",
     "draw": "pipelines.draw",
     "exp": "flows.experiment",
+    "measure": "flows.measure",
     "gc": "flows.gc",
     "pages": "flows.pages",
     "params": "pipelines.params",

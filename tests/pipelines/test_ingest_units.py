@@ -18,7 +18,6 @@ from components.samples import Annotation, Box
 from components.schemes import IBUG68
 from pipelines.ingest import (
     annotation_schema,
-    assign_splits,
     check,
     compare,
     completeness,
@@ -29,6 +28,7 @@ from pipelines.ingest import (
 )
 from pipelines.params import Params, SourceParams, load_params
 from pipelines.runtime.environment import ROOT
+from pipelines.splits import assign_splits
 
 SUBJECTS = st.lists(st.sampled_from([f"person{i}" for i in range(30)]), min_size=1, max_size=60)
 

@@ -12,7 +12,15 @@ from pipelines.params import PromotionParams
 from studies.gate.models import Trainings
 from studies.gate.simulate import better_by, but_worse_on, promoted, replaced_on, smallest
 
-POLICY = PromotionParams(error_per_year=0.05, looks_per_year=366, seed_spread=0.0, max_nme=1.0, guards={})
+POLICY = PromotionParams(
+    error_per_year=0.05,
+    looks_per_year=366,
+    seed_spread=0.0,
+    max_nme=1.0,
+    guards={},
+    refused_licences=[],
+    approval="none",
+)
 
 
 def trainings(spread: float, seeds: int = 10, faces: int = 100) -> Trainings:

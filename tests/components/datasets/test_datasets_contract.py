@@ -33,6 +33,15 @@ def test_a_reader_knows_its_schemes() -> None:
     assert set(SCHEMES) >= {scheme for dataset in DATASETS.values() for scheme in dataset.schemes}
 
 
+def test_a_licence_is_what_the_folder_says_or_what_is_known_of_the_format(case: tuple) -> None:
+    dataset, _, root = case
+    assert dataset.licence == dataset.licence_in(root)
+    (root / "licence.txt").write_text("CC BY 4.0\t\nmore of it\n", encoding="utf-8")
+    assert "CC BY 4.0" == dataset.licence_in(root)
+    (root / "licence.txt").write_text("\n", encoding="utf-8")
+    assert dataset.licence == dataset.licence_in(root)
+
+
 def test_a_record_is_read_as_an_annotation(case: tuple, landmarks_of: Callable) -> None:
     dataset, scheme, root = case
     faces = list(dataset.read(root, scheme.name))

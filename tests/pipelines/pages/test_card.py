@@ -10,16 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from components.pose import roll_deg, yaw_deg
 from components.schemes import IBUG68
 from pipelines.pages.card import (
     contact_sheet,
     counts_by_split,
     counts_by_subset,
     landmark_counts,
-    roll_deg,
     subject_counts,
     write_card,
-    yaw_deg,
 )
 
 HOSTILE = "<script>alert('$x_{')</script>"
@@ -68,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def page(path: Path, annotations: pa.Table, rejected: pa.Table, folder: Path) -> str:
-    write_card(path, "A card", annotations, rejected, folder, IBUG68)
+    write_card(path, "A card", annotations, rejected, folder, IBUG68, "research only")
     return path.read_text(encoding="utf-8")
 
 
@@ -172,7 +171,7 @@ def test_faces_with_landmarks_without_a_position_make_a_page(tmp_path: Path, fol
 def test_the_page_says_how_much_of_the_benchmark_is_here(tmp_path: Path, folder: Path) -> None:
     def text(compared: list) -> str:
         path = tmp_path / "card.html"
-        write_card(path, "A card", table(2), NO_REJECTED, folder, IBUG68, compared=compared)
+        write_card(path, "A card", table(2), NO_REJECTED, folder, IBUG68, "research only", compared=compared)
         return path.read_text(encoding="utf-8")
 
     partial = text([("train", 1207, 3148), ("common", 0, 554)])

@@ -105,6 +105,49 @@ def test_a_retired_version_loses_its_aliases(registry):
     assert "retired" == registry.tags("1")["decision"]
 
 
+AWAITED = replace(BETTER, action="await approval")
+
+
+def test_a_version_that_awaits_approval_is_checked_and_stays_challenger(registry):
+    carry_out(AWAITED, registry)
+    assert registry.aliases() == {"champion": "1", "challenger": "2"}
+    assert ("await approval", "better", "1") == tuple(
+        registry.tags("2")[name] for name in ("decision", "reason", "decided_against")
+    )
+    assert "checked" in registry.tags("2")
+    assert 1 == History(registry).looks(365)
+
+
+def test_who_was_asked_decides_and_is_named(registry):
+    carry_out(AWAITED, registry)
+    assert decisions.answer(registry, "2", True, "looked at the worst faces", "ann") is not None
+    assert registry.aliases() == {"champion": "2", "previous": "1"}
+    assert ("promote", "looked at the worst faces", "ann") == tuple(
+        registry.tags("2")[name] for name in ("decision", "reason", "decided_by")
+    )
+    assert [("promote", "2", "done"), ("await approval", "2", "done")] == said(registry)
+
+
+def test_what_was_rejected_leaves_the_champion_and_is_decided_against(registry):
+    carry_out(AWAITED, registry)
+    assert decisions.answer(registry, "2", False, "worse on glasses", "ann") is not None
+    assert registry.aliases() == {"champion": "1"}
+    assert "rejected" == registry.tags("2")["decision"]
+    assert registry.tags("2")["decision"] in decisions.AGAINST
+    assert [("reject", "2", "done"), ("await approval", "2", "done")] == said(registry)
+
+
+@pytest.mark.parametrize("meanwhile", ["promote 3", "retire 2"])
+def test_an_answer_to_what_is_not_the_question_any_more_changes_nothing(registry, meanwhile):
+    carry_out(AWAITED, registry)
+    decide = decisions.promote if meanwhile.startswith("promote") else decisions.retire
+    decide(registry, meanwhile[-1], "quicker", "bob")
+    before = registry.aliases()
+    for approved in (True, False):
+        assert decisions.answer(registry, "2", approved, "fine", "ann") is None
+    assert before == registry.aliases()
+
+
 @pytest.mark.parametrize(
     ("decide", "words"),
     [

@@ -20,7 +20,15 @@ FOLDERS = (
     "data/synthetic",
     *(f"artifacts/tiny/{name}" for name in ("annotations/synthetic", "crops/synthetic", "model")),
 )
-FILES = ("curves.csv", "errors.parquet", "report.html", "ced.csv", "landmarks.csv", "metrics.json")
+FILES = (
+    "curves.csv",
+    "errors.parquet",
+    "report.html",
+    "ced.csv",
+    "landmarks.csv",
+    "training_faces.parquet",
+    "metrics.json",
+)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,15 @@ SUBSETS = [["profile"] if face < 40 else ["frontal"] for face in range(100)]
 
 
 def policy(**changes: object) -> PromotionParams:
-    asked = {"error_per_year": 0.05, "looks_per_year": 366, "seed_spread": 0.0, "max_nme": 0.2, "guards": {}}
+    asked = {
+        "error_per_year": 0.05,
+        "looks_per_year": 366,
+        "seed_spread": 0.0,
+        "max_nme": 0.2,
+        "guards": {},
+        "refused_licences": [],
+        "approval": "none",
+    }
     return PromotionParams(**{**asked, **changes})
 
 

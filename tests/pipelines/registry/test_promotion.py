@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.params import load_params
-from pipelines.registry.gate import Keep, NeedMoreData, Promote
+from pipelines.registry.gate import AwaitApproval, Keep, NeedMoreData, Promote
 from pipelines.registry.promotion import comparison_of, measured, standing
 from pipelines.registry.register import Registered
 from pipelines.registry.same_faces import same_faces
@@ -51,7 +51,7 @@ def test_the_champion_stays_what_it_is():
     assert Promote("better: ...") == standing(VERSION, "2", {"reason": "better: ..."}, "x")
 
 
-@pytest.mark.parametrize("word", ["rolled back", "retired"])
+@pytest.mark.parametrize("word", ["rolled back", "retired", "rejected"])
 def test_what_a_person_decided_against_a_version_stays_whatever_is_compared(word):
     tags = {"decision": word, "reason": "blurred", "decided_by": "ann", "comparison": "x"}
     for comparison in ("x", "y"):
@@ -68,6 +68,9 @@ def test_the_same_comparison_is_not_made_twice():
     assert NeedMoreData("few", None) == standing(
         VERSION, "1", {**kept, "decision": "need more data", "reason": "few"}, "x"
     )
+    waits = {"decision": "await approval", "reason": "better: ...", "comparison": "x"}
+    assert AwaitApproval("better: ...") == standing(VERSION, "1", waits, "x")
+    assert standing(VERSION, "1", waits, "y") is None
     assert standing(VERSION, "1", kept, "y") is None
     assert standing(VERSION, "1", {}, "x") is None
 
@@ -82,6 +85,8 @@ def test_a_comparison_is_another_with_another_champion_face_truth_protocol_or_po
     params = load_params(ROOT / "recipes/300w_small.yaml")
     stricter = params.model_copy(update={"promotion": params.promotion.model_copy(update={"error_per_year": 0.01})})
     mirrored = params.model_copy(update={"evaluate": params.evaluate.model_copy(update={"mirrored": True})})
+    asked = params.model_copy(update={"promotion": params.promotion.model_copy(update={"approval": "required"})})
+    assert comparison_of("1", TWO_FACES, params) == comparison_of("1", TWO_FACES, asked)
     made = [
         comparison_of("1", TWO_FACES, params),
         comparison_of("2", TWO_FACES, params),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -77,7 +78,8 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, whole) -> None:
 
 
 def test_of_two_that_want_to_be_alone_the_second_is_told(tmp_path: Path) -> None:
-    with alone(tmp_path / "lock", "busy"), pytest.raises(ValueError, match=r"^busy$"), alone(tmp_path / "lock", "busy"):
+    told = rf"^busy \(process {os.getpid()}, since \d+-\d+-\d+ \d+:\d+ \(.*pytest"
+    with alone(tmp_path / "lock", "busy"), pytest.raises(ValueError, match=told), alone(tmp_path / "lock", "busy"):
         pass
 
 

@@ -1,0 +1,93 @@
+"""A training becomes one version, complete and challenger, however often its registration was cut short."""
+
+from __future__ import annotations
+
+import pytest
+from mlflow import MlflowClient
+
+from pipelines.registry import tracking
+from pipelines.registry.register import Registered, register, registered_name
+
+# MLflow's own, as it is imported.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*type hint:UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
+)
+# Each of the client's that changes something.
+WRITES = ("create_run", "create_registered_model", "log_batch", "log_artifact", "log_text", "set_terminated")
+WRITES += ("create_model_version", "set_model_version_tag", "set_registered_model_alias", "update_run")
+
+
+def crash_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets so many writes through; at the next one the process is gone, with a KeyboardInterrupt."""
+    left = iter(range(writes))
+
+    def cut(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+
+        def write(*args: object, **options: object) -> object:
+            if next(left, None) is None:
+                raise KeyboardInterrupt(name)
+            return real(*args, **options)
+
+        monkeypatch.setattr(owner, name, write)
+
+    for name in WRITES:
+        cut(MlflowClient, name)
+    cut(tracking, "log_model")
+
+
+def cut_short(evaluated, writes: int) -> str:
+    """The name of the write that was cut; "" if the registration came to its end."""
+    with pytest.MonkeyPatch.context() as patched:
+        crash_after(writes, patched)
+        try:
+            register(*evaluated)
+        except KeyboardInterrupt as cut:
+            return str(cut)
+    return ""
+
+
+def test_registering_again_changes_nothing(evaluated, store):
+    first = register(*evaluated)
+    registry = tracking.Registry(tracking.connect(), first.model)
+    tags = registry.tags("1")
+    assert Registered(registered_name(evaluated.params), "1", first.run, "0123456789abcdef", new=True) == first
+    assert Registered(first.model, "1", first.run, first.key, new=False) == register(*evaluated)
+    assert (["1"], {"challenger": "1"}, tags) == (
+        [each.number for each in registry.versions()], registry.aliases(), registry.tags("1")
+    )  # fmt: skip
+
+
+def test_a_crash_at_any_write_leaves_no_half_version_and_the_next_call_completes_it(evaluated, store):
+    """Each call comes one write further than the one before, over what that one left behind."""
+    cut: list[str] = []
+    while name := cut_short(evaluated, len(cut)):
+        cut.append(name)
+        registry = tracking.Registry(tracking.connect(), registered_name(evaluated.params))
+        versions = registry.versions()
+        assert len(versions) <= 1
+        # A version is never without what leads back from it.
+        assert all(
+            {"data_version", "git_commit", "run_id", "test_nme", "check_faces"} <= each.tags.keys() for each in versions
+        )
+        assert "champion" not in registry.aliases()
+    assert ["1"] == [each.number for each in registry.versions()]
+    assert {"challenger": "1"} == registry.aliases()
+    everything = {
+        "create_run",
+        "log_artifact",
+        "log_batch",
+        "log_model",
+        "create_model_version",
+        "set_registered_model_alias",
+    }
+    assert everything <= set(cut)
+
+
+def test_a_version_that_was_decided_about_is_no_challenger_again(evaluated, store):
+    first = register(*evaluated)
+    registry = tracking.Registry(tracking.connect(), first.model)
+    registry.tag("1", {"decision": "keep"})
+    registry.unpoint("challenger")
+    register(*evaluated)
+    assert {} == registry.aliases()
