@@ -61,7 +61,7 @@ def test_stopping_a_retraining_ends_its_stage_too(project, ignored, stop):
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_the_runs_of_a_stopped_training_end_as_killed_and_cancelled(project, num_workers):
+def test_the_runs_of_a_stopped_training_end_as_killed_and_crashed(project, num_workers):
     project.edit("recipes/tiny.yaml", ("num_workers: 2", f"num_workers: {num_workers}"), ("epochs: 6", "epochs: 20000"))
     with (project.root / "said").open("w") as said, (project.root / "wrong").open("w") as wrong:
         process = subprocess.Popen(
