@@ -35,12 +35,17 @@ BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.P
 def planned(plan: Path, cron: str | None, parameters: dict[str, str | None]) -> dict[str, Any]:
     """The deployments of a prefect.yaml, with the retraining's time and parameters as given, where they are."""
     whole = yaml.safe_load(plan.read_text(encoding="utf-8"))
-    retrain = next(each for each in whole["deployments"] if each["entrypoint"] == RETRAIN)
+    retrain = retrain_of(whole)
     if cron:
         retrain["schedules"] = [{"cron": cron, "timezone": "UTC"}]
     given = {name: value for name, value in parameters.items() if value is not None}
     retrain["parameters"] = {**(retrain.get("parameters") or {}), **given}
     return whole
+
+
+def retrain_of(plan: dict[str, Any]) -> dict[str, Any]:
+    """The deployment of the retraining."""
+    return next(each for each in plan["deployments"] if each["entrypoint"] == RETRAIN)
 
 
 def deploy(client: SyncPrefectClient, plan: dict[str, Any]) -> None:
