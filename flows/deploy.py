@@ -21,6 +21,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Cancelled, Crashed
 from prefect.workers.process import ProcessWorker
@@ -33,10 +34,18 @@ BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.P
 
 
 def planned(plan: Path, cron: str | None, parameters: dict[str, str | None]) -> dict[str, Any]:
-    """The deployments of a prefect.yaml, with the retraining's time and parameters as given, where they are."""
+    """The deployments of a prefect.yaml, with the retraining's time and parameters as given, where they are.
+
+    Raises:
+        ValueError: The time is none.
+    """
     whole = yaml.safe_load(plan.read_text(encoding="utf-8"))
     retrain = retrain_of(whole)
     if cron:
+        try:
+            CronSchedule(cron=cron)
+        except ValueError:
+            raise ValueError(f"--cron {cron!r}: expected minute hour day month weekday, as '0 3 * * *'") from None
         retrain["schedules"] = [{"cron": cron, "timezone": "UTC"}]
     given = {name: value for name, value in parameters.items() if value is not None}
     retrain["parameters"] = {**(retrain.get("parameters") or {}), **given}

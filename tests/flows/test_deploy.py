@@ -32,6 +32,12 @@ def test_a_schedule_is_what_prefect_yaml_says_but_for_what_is_given():
     assert {"recipe": "recipes/demo.yaml"} == retrain_of(given)["parameters"]
 
 
+@pytest.mark.parametrize("wrong", ["every night", "61 3 * * *", "0 3"])
+def test_a_time_that_is_none_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"--cron '.*': expected minute hour day month weekday"):
+        planned(PLAN, wrong, {})
+
+
 @pytest.fixture(scope="module")
 def client(tmp_path_factory) -> Iterator[SyncPrefectClient]:
     """Of a Prefect server of its own, to which prefect.yaml is deployed with a run every minute."""
