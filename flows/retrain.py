@@ -384,7 +384,7 @@ def retrain(recipe: str = "", data: str = "", wait_h: Hours = WAIT_H) -> dict:
         registered = register(params)
         decision, metrics = promote(params, registered), metrics_of(params)
         summary = summarise(params, version, registered, decision, metrics)
-    # Without the folder's lock: a night's retraining goes on, and an experiment, while nobody answers.
+    # Without the folder's lock: retrainings by hand, and experiments, go on while nobody answers.
     while answer := ask(registered, summary, wait_h):
         decision = settle(registered, answer) or promote_again(params, registered)
         summary = summarise(params, version, registered, decision, metrics)
