@@ -18,7 +18,7 @@ from prefect.states import Running
 from flows.deploy import PLAN, deploy, end_what_was_left, planned, remove_others, retrain_of, skip_missed
 from flows.servers import HOST, _wait
 
-NAMES = ["promote", "retire", "retrain", "roll back"]
+NAMES = ["measure", "promote", "retire", "retrain", "roll back"]
 
 
 def test_a_schedule_is_what_prefect_yaml_says_but_for_what_is_given():
