@@ -125,7 +125,7 @@ def test_a_deployment_that_prefect_yaml_has_no_more_is_removed_with_its_schedule
     assert [] == remove_others(client, plan)
     plan["deployments"] = [each for each in plan["deployments"] if each["name"] != "retire"]
     assert ["schedule: deployment 'retire' is not in prefect.yaml; it is removed"] == remove_others(client, plan)
-    assert ["promote", "retrain", "roll back"] == sorted(each.name for each in client.read_deployments())
+    assert ["measure", "promote", "retrain", "roll back"] == sorted(each.name for each in client.read_deployments())
 
 
 def runs(client: SyncPrefectClient) -> list[FlowRun]:
