@@ -33,6 +33,9 @@ NOISE = (
 
 GRACE_S = 8
 LOOK_S = 0.1
+GOES_ON = "; the same command again goes on from what was kept"
+# Ray's C++ says this, and ends the process.
+RAY_IS_GONE = "Failed to connect to GCS"
 # A file, not a pipe: a command whose flow was killed goes on writing, where a pipe without a reader would end it.
 OUTPUT = STATE / "command.log"
 
@@ -64,6 +67,11 @@ def stream(command: Sequence[str]) -> list[str]:
             raise
         finally:
             code = process.wait()
+    if code < 0:
+        end_group(process)  # what it had started, and nobody would record
+        raise ValueError(f"`{' '.join(command)}` was killed ({signal.Signals(-code).name}){GOES_ON}")
+    if code and any(RAY_IS_GONE in line for line in said):
+        raise ValueError(f"the head process of this stage's Ray died{GOES_ON}")
     if code:
         raise ValueError(disk.full("\n".join(said)) or last_word(said) or f"{' '.join(command)} ended with {code}")
     return said

@@ -21,6 +21,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Cancelled, Crashed
 from prefect.workers.process import ProcessWorker
@@ -33,14 +34,27 @@ BEGUN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.P
 
 
 def planned(plan: Path, cron: str | None, parameters: dict[str, str | None]) -> dict[str, Any]:
-    """The deployments of a prefect.yaml, with the retraining's time and parameters as given, where they are."""
+    """The deployments of a prefect.yaml, with the retraining's time and parameters as given, where they are.
+
+    Raises:
+        ValueError: The time is none.
+    """
     whole = yaml.safe_load(plan.read_text(encoding="utf-8"))
-    retrain = next(each for each in whole["deployments"] if each["entrypoint"] == RETRAIN)
+    retrain = retrain_of(whole)
     if cron:
+        try:
+            CronSchedule(cron=cron)
+        except ValueError:
+            raise ValueError(f"--cron {cron!r}: expected minute hour day month weekday, as '0 3 * * *'") from None
         retrain["schedules"] = [{"cron": cron, "timezone": "UTC"}]
     given = {name: value for name, value in parameters.items() if value is not None}
     retrain["parameters"] = {**(retrain.get("parameters") or {}), **given}
     return whole
+
+
+def retrain_of(plan: dict[str, Any]) -> dict[str, Any]:
+    """The deployment of the retraining."""
+    return next(each for each in plan["deployments"] if each["entrypoint"] == RETRAIN)
 
 
 def deploy(client: SyncPrefectClient, plan: dict[str, Any]) -> None:

@@ -59,13 +59,13 @@ def measure_champion(folder: str, dataset: str, params: Params, model: str) -> M
 
 
 @flow(name="measure", flow_run_name="measure the champion on {folder}")
-def measure(folder: str, recipe: str | None = None, model: str | None = None) -> dict:
+def measure(folder: str, recipe: str = "", model: str = "") -> dict:
     """Measures the champion on a folder of new faces; params.yaml, data/ and the registry's aliases stay as they are.
 
     Args:
         folder: With faces in the layout of one of the recipe's datasets: of its only one, or of that of the folder's name.
-        recipe: A recipe, or a whole params file; None takes params.yaml.
-        model: Name of the registered model; None takes the recipe's.
+        recipe: A recipe's file, by its path from the checkout; empty takes params.yaml.
+        model: Name of the registered model; empty takes the recipe's.
     """
     params, dataset, name = check(folder, recipe, model)
     return asdict(measure_champion(folder, dataset, params, name))
@@ -81,7 +81,7 @@ def main(folder: str, recipe: str | None = None, model: str | None = None) -> No
     check.fn(place, recipe, model)
     from pipelines.new_data.measured import Measured, show
 
-    show(Measured(**measure(place, recipe, model)))
+    show(Measured(**measure(place, recipe or "", model or "")))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import httpx
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -383,7 +384,7 @@ def retrain(recipe: str = "", data: str = "", wait_h: Hours = WAIT_H) -> dict:
         registered = register(params)
         decision, metrics = promote(params, registered), metrics_of(params)
         summary = summarise(params, version, registered, decision, metrics)
-    # Without the folder's lock: a night's retraining goes on, and an experiment, while nobody answers.
+    # Without the folder's lock: retrainings by hand, and experiments, go on while nobody answers.
     while answer := ask(registered, summary, wait_h):
         decision = settle(registered, answer) or promote_again(params, registered)
         summary = summarise(params, version, registered, decision, metrics)
@@ -401,7 +402,14 @@ def main(recipe: str | None = None, data: str | None = None) -> None:
     require_api()
     with only_writer():
         check.fn(recipe, data)
-    show(Summary(**retrain(recipe or "", data or "")))
+    try:
+        summary = retrain(recipe or "", data or "")
+    except httpx.TransportError as error:  # after Prefect has asked again for a minute
+        raise ValueError(
+            f"Prefect's server went away ({type(error).__name__}): the stages that ended are kept, and the same command goes on with the "
+            "next one; start the server, or unset PREFECT_API_URL to do without"
+        ) from error
+    show(Summary(**summary))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Retraining on a cron: deploys prefect.yaml, and makes its runs here, and those that somebody asks for on Prefect's page."""
+"""Retraining on a cron: deploys prefect.yaml, and makes its runs here, as well as those that are asked for on Prefect's page."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ def _deploy(cron: str | None, parameters: dict[str, str | None], own: bool) -> N
         said = [*deploy.end_what_was_left(client), *deploy.remove_others(client, plan)] if own else []
         said += deploy.skip_missed(client)
         deploy.deploy(client, plan)
-    cron = next(each["schedules"][0]["cron"] for each in plan["deployments"] if each.get("schedules"))
-    said.append(f"retrain at {cron!r} (UTC); {os.environ['PREFECT_API_URL'].removesuffix('/api')} shows the runs")
+    said.append(
+        f"retrain at {deploy.retrain_of(plan)['schedules'][0]['cron']!r} (UTC); {os.environ['PREFECT_API_URL'].removesuffix('/api')} shows the runs"
+    )
     print(*said, sep="\n", flush=True)
 
 

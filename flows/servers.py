@@ -22,7 +22,7 @@ from pipelines.runtime.environment import ROOT, RUNS, prefect_home, tracking_uri
 from pipelines.runtime.secrets import without_secrets
 
 HOST = "127.0.0.1"
-WAIT_S, ANSWER_S = 120, 10
+WAIT_S, ANSWER_S = 300, 10
 
 
 @contextmanager

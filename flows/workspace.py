@@ -44,7 +44,7 @@ def left_running() -> str:
     """What to say while a command goes on whose retraining or experiment was killed."""
     who = neighbours.holding(COMMAND_LOCK)
     stop = f"; `kill -- -{who[0]}` ends it" if who else ""
-    return f"a killed retraining or experiment has left a command running: waiting for {neighbours.holder(COMMAND_LOCK)}{stop}"
+    return f"a killed retraining or experiment has left a command running: waiting for {neighbours.names(who)}{stop}"
 
 
 @contextmanager

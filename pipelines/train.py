@@ -122,7 +122,7 @@ def elsewhere(key: str) -> str:
     """What to say while another process makes this training: one that a killed retraining has left, or somebody's own."""
     who = neighbours.holding(RUNS / f"{key}.lock")
     stop = f"; `kill {who[0]}` ends it, and this goes on from its last checkpoint" if who else ""
-    return f"train: training {key} is running already: waiting for {neighbours.holder(RUNS / f'{key}.lock')}{stop}"
+    return f"train: training {key} is running already: waiting for {neighbours.names(who)}{stop}"
 
 
 def refit(first: Training, crops: Path, state: State) -> Training:

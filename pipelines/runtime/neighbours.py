@@ -57,9 +57,9 @@ def having_open(file: Path) -> list[int]:
     return [pid for pid in pids() if _has_open(pid, str(file.resolve()))]
 
 
-def holder(lock: Path) -> str:
-    """For people: who holds a lock on a file."""
-    return ", ".join(map(named, holding(lock))) or "by which process, this system does not say"
+def names(pids: list[int]) -> str:
+    """For people: these processes."""
+    return ", ".join(map(named, pids)) or "a process that this system does not name"
 
 
 def _has_open(pid: int, path: str) -> bool:

@@ -68,7 +68,7 @@ def alone(path: Path, busy: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         if not _taken(file):
-            raise ValueError(f"{busy} ({neighbours.holder(path)})")
+            raise ValueError(f"{busy} ({neighbours.names(neighbours.holding(path))})")
         yield
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-WAIT_S = 120
+WAIT_S = 600
 # The innermost element that is seen, of those that a selector finds and whose text, or label, is the one asked for.
 FIND = """
 (selector, text) => {

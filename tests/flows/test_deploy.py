@@ -15,14 +15,10 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Running
 
-from flows.deploy import PLAN, deploy, end_what_was_left, planned, skip_missed
+from flows.deploy import PLAN, deploy, end_what_was_left, planned, remove_others, retrain_of, skip_missed
 from flows.servers import HOST, _wait
 
-NAMES = ["promote", "retire", "retrain", "roll back"]
-
-
-def retrain_of(plan: dict) -> dict:
-    return next(each for each in plan["deployments"] if each["entrypoint"] == "flows.retrain.retrain")
+NAMES = ["measure", "promote", "retire", "retrain", "roll back"]
 
 
 def test_a_schedule_is_what_prefect_yaml_says_but_for_what_is_given():
@@ -34,6 +30,12 @@ def test_a_schedule_is_what_prefect_yaml_says_but_for_what_is_given():
     given = planned(PLAN, "5 * * * *", {"recipe": "recipes/demo.yaml", "data": None})
     assert [{"cron": "5 * * * *", "timezone": "UTC"}] == retrain_of(given)["schedules"]
     assert {"recipe": "recipes/demo.yaml"} == retrain_of(given)["parameters"]
+
+
+@pytest.mark.parametrize("wrong", ["every night", "61 3 * * *", "0 3"])
+def test_a_time_that_is_none_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"--cron '.*': expected minute hour day month weekday"):
+        planned(PLAN, wrong, {})
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ def test_each_deployment_says_what_it_does_and_what_it_takes(client):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
-    [{"version": "three"}, {"because": " "}, {"because": ""}, {"by": ""}, {"model": ""}, {"versions": "3"}],
+    [{"version": "three"}, {"because": " "}, {"because": ""}, {"by": ""}, {"model": ""}],
 )
 def test_a_wrong_parameter_is_refused_before_a_run_is_made(client, wrong):
     right = {"model": "heatmark-demo", "version": "3", "because": "it was the camera", "by": "ann"}
@@ -115,6 +117,15 @@ def test_a_run_whose_worker_is_gone_does_not_hold_the_only_place(client):
     assert [f"schedule: {left.name} was left running; it counts as crashed"] == end_what_was_left(client)
     assert "its worker has ended before it" == client.read_flow_run(left.id).state.message
     assert [] == end_what_was_left(client)
+
+
+@pytest.mark.slow
+def test_a_deployment_that_prefect_yaml_has_no_more_is_removed_with_its_schedule(client):
+    plan = planned(PLAN, None, {})
+    assert [] == remove_others(client, plan)
+    plan["deployments"] = [each for each in plan["deployments"] if each["name"] != "retire"]
+    assert ["schedule: deployment 'retire' is not in prefect.yaml; it is removed"] == remove_others(client, plan)
+    assert ["measure", "promote", "retrain", "roll back"] == sorted(each.name for each in client.read_deployments())
 
 
 def runs(client: SyncPrefectClient) -> list[FlowRun]:

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a stage: one sentence, exit code 130, and nothing of it runs on."""
+"""Ctrl-C in the middle of a stage, of a retraining or of a schedule: one sentence, and nothing of it runs on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+
+from tests.flows.test_servers import serving, unused_port
 
 pytestmark = pytest.mark.faults
 
@@ -61,7 +63,7 @@ def test_stopping_a_retraining_ends_its_stage_too(project, ignored, stop):
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_the_runs_of_a_stopped_training_end_as_killed_and_cancelled(project, num_workers):
+def test_the_runs_of_a_stopped_training_end_as_killed_and_crashed(project, num_workers):
     project.edit("recipes/tiny.yaml", ("num_workers: 2", f"num_workers: {num_workers}"), ("epochs: 6", "epochs: 20000"))
     with (project.root / "said").open("w") as said, (project.root / "wrong").open("w") as wrong:
         process = subprocess.Popen(
@@ -79,7 +81,19 @@ def test_the_runs_of_a_stopped_training_end_as_killed_and_cancelled(project, num
     assert "KILLED" == run.info.status
     with sqlite3.connect(project.root / ".state/prefect/prefect.db") as db:
         assert [("CRASHED",)] == db.execute("SELECT state_type FROM flow_run").fetchall()
+
+
+def test_stopping_a_schedule_ends_its_runs_and_what_it_started_and_the_server_knows(project):
+    words = [sys.executable, "-m", "heatmark", "schedule", "--cron", "* * * * *", "--recipe", "recipes/tiny.yaml"]
+    with serving(project, [*words, "--port", str(unused_port())], "shows the runs") as said:
+        while "ingest: 48 records" not in said():
+            time.sleep(0.2)
+    assert said().endswith("heatmark: stopped\n")
     deadline = time.monotonic() + 60
     while project.workers() and time.monotonic() < deadline:
         time.sleep(0.5)
     assert [] == project.workers()
+
+    with sqlite3.connect(project.root / ".state/prefect/prefect.db") as db:
+        states = {state for (state,) in db.execute("select state_type from flow_run where run_count > 0")}
+    assert {"CRASHED"} == states

@@ -3,11 +3,13 @@ in the same MLflow run, to the very weights that an undisturbed training gives."
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import psutil
@@ -24,15 +26,12 @@ STEPS = (("epochs: 6", "epochs: 120"), ("evaluations: 3", "evaluations: 12"))
 
 
 @pytest.fixture(scope="module")
-def undisturbed(make_project):
+def undisturbed(make_project, drawn_crops):
     """A project with crops of drawn faces, and its model, trained by two Ray workers without a fault."""
     project = make_project()
     shutil.copy(TINY, project.root / "params.yaml")
     project.edit("params.yaml", *STEPS)
-    project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "48", "--size", "128")
-    project.run("python", "-m", "pipelines.ingest", "data/synthetic", "artifacts/tiny/annotations/synthetic")
-    parts = [f"artifacts/tiny/{part}/synthetic" for part in ("annotations", "crops")]
-    project.run("python", "-m", "pipelines.preprocess", parts[0], "data/synthetic", parts[1])
+    shutil.copytree(drawn_crops, project.root / "artifacts/tiny/crops")
     project.run(*TRAIN)
     return project
 
@@ -103,4 +102,24 @@ def test_after_a_killed_driver_the_same_command_goes_on(undisturbed, fresh):
     again = fresh.run(*TRAIN).stdout
     assert "this training has a run already; going on from its last checkpoint" in again
     assert re.search(r"train: resumed from the checkpoint at step [1-9]", again), again
+    assert_same_training(undisturbed, fresh)
+
+
+def test_of_ray_s_checkpoints_a_damaged_one_is_named_and_the_one_before_is_gone_on_from(undisturbed, fresh):
+    process = start(fresh)
+    (book,) = fresh.root.glob("runs/*/checkpoint_manager_snapshot.json")
+    while book.read_text().count("step_") < 3:  # two checkpoints, and once more which is the last
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    last = book.parent / json.loads(book.read_text())["latest_checkpoint_result"]["checkpoint_dir_name"]
+    content = bytearray((last / "state.pt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (last / "state.pt").write_bytes(content)
+    again = fresh.run(*TRAIN).stdout
+    found = re.search(
+        rf"train: {last}/state.pt is damaged: .*; it goes on from the checkpoint before, at step (\d+)\n", again
+    )
+    assert found, again
+    assert f"train: resumed from the checkpoint at step {found[1]}\n" in again
     assert_same_training(undisturbed, fresh)
