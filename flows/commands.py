@@ -28,6 +28,7 @@ NOISE = (
     "Running stage",
     "> python -m",
     "Verifying data sources",
+    "Having any troubles?",
 )
 
 

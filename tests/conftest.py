@@ -180,7 +180,7 @@ def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Abstr
 
 
 def _wait_for(text: str, log: Path, process: subprocess.Popen) -> None:
-    for _ in range(120):
+    for _ in range(600):
         if text in log.read_text():
             return
         try:
