@@ -264,7 +264,7 @@ def push() -> None:
     if remote is None:
         return
     try:
-        stream(["dvc", "push", "--quiet"])
+        stream(["dvc", "push"])
     except ValueError as error:
         raise ValueError(
             f"the model is trained but not registered, since DVC cannot push to its remote {remote}: {error}; bring the remote "
