@@ -39,7 +39,7 @@ WAIT_H = 20  # a nightly run has ended before the next one
 Hours = Annotated[float, Field(gt=0)]
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="check")
 def check(recipe: str | None, data: str | None) -> Params:
     """Finds out before hours of work, not after them, whether they can be done and kept; changes nothing.
 
@@ -73,7 +73,7 @@ def check(recipe: str | None, data: str | None) -> Params:
     return params
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="recipe")
 def use_recipe(recipe: str | None, params: Params) -> None:
     """Makes a recipe, resolved to a whole file, the current params; without one, or with the same, they stay."""
     for line in write_params(recipe, params):
@@ -160,7 +160,7 @@ def has_files(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="bring")
 def bring(data: str, params: Params) -> None:
     """Copies a dataset's folder to `data/NAME`, whole or not at all; one that is there, and the same, stays."""
     name = brought(data, params)
@@ -186,7 +186,7 @@ def same_tree(one: Path, other: Path) -> bool:
     return names[0] == names[1] and all(filecmp.cmp(one / name, other / name, shallow=False) for name in names[0])
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="version data")
 def version_data() -> str:
     """Lets DVC hash `data/`, and says whether that is the committed version.
 
@@ -219,7 +219,7 @@ def run_stage(stage: str) -> None:
     stream(["dvc", "repro", "--single-item", stage])
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="start")
 def lay_start(params: Params) -> bool:
     """Lays down the model that the training starts from, below data/; returns whether that changed anything."""
     from pipelines.registry.parent import lay_down
