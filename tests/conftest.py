@@ -151,7 +151,9 @@ def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Abstr
         port, folder = unused_port(), tmp_path_factory.mktemp("r")  # short, for Ray's sockets
         (folder / "ray_bootstrap_config.yaml").write_text("provider: {type: local}\n")
         environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
-        env = {**os.environ, **environment, "HOME": str(folder)}
+        # Our defaults keep a Ray of our own to one node.
+        kept = {name: value for name, value in os.environ.items() if name != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"}
+        env = {**kept, **environment, "HOME": str(folder)}
         common = [f"--num-cpus={num_cpus}", "--object-store-memory=300000000", "--disable-usage-stats", "--block"]
         head = ["--head", f"--port={port}", f"--temp-dir={folder}/h"]
         head += ["--dashboard-host=127.0.0.1", f"--dashboard-port={unused_port()}"]
@@ -167,9 +169,10 @@ def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Abstr
             yield {**environment, "RAY_ADDRESS": f"127.0.0.1:{port}"}
         finally:
             # Not `ray stop`: that would end every Ray of this machine.
-            family = [process for node in nodes for process in psutil.Process(node.pid).children(recursive=True)]
-            for process in [*nodes, *family]:
-                process.kill()
+            running = [psutil.Process(node.pid) for node in nodes if node.poll() is None]
+            for process in [*running, *(child for node in running for child in node.children(recursive=True))]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             for node in nodes:
                 node.wait()
 
