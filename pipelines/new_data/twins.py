@@ -111,7 +111,9 @@ def refuse_twins(params: Params, brought: Mapping[str, Path]) -> list[str]:
 
 
 def count_known(folder: Path, dataset: str, params: Params) -> int | None:
-    """How many faces of a folder are nearly ones that the recipe trains or chooses by; None where a dataset of it is not in data/.
+    """How many faces of a folder are nearly ones that the recipe trains or chooses by; None where its data is not in data/.
+
+    The dataset that the folder is read as may be missing: before it is brought for the first time, it is.
 
     Args:
         folder: Of new faces.
@@ -119,11 +121,12 @@ def count_known(folder: Path, dataset: str, params: Params) -> int | None:
         params: The recipe.
     """
     places = {name: ROOT / "data" / name for name in params.datasets}
-    if not all(place.is_dir() for place in places.values()):
+    there = {name: place for name, place in places.items() if place.is_dir()}
+    if not there or places.keys() - there.keys() - {dataset}:
         return None
     new = faces_of(dataset, folder, params)
     known: set[int] = set()
-    for name, place in places.items():
+    for name, place in there.items():
         old = faces_of(name, place, params)
         found = pairs(new, old)
         known |= set(found.row[np.array(old.splits)[found.column] != "test"].tolist())

@@ -127,6 +127,8 @@ def test_new_faces_of_which_one_is_nearly_a_training_face_are_counted_where_the_
     (tmp_path / "data").mkdir()
     (tmp_path / "data/old").symlink_to(drawn)
     assert 3 == count_known(new, "old", alone)  # the face that is tested was not learnt from
+    assert 3 == count_known(new, "new", two)  # data/new is not there before it is brought
+    assert count_known(new, "old", two) is None  # but it is missing to know what was trained on it
 
 
 def test_a_picture_is_opened_once_and_again_only_when_it_has_changed(two, tmp_path, copy):
