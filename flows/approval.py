@@ -86,7 +86,7 @@ def _by_hand(model: str, version: str) -> str:
     return f"`heatmark promote {version} --model {model} --because ...`"
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="settle")
 def settle(registered: Registered, answer: Answer) -> Decision | None:
     """Carries an answer out; None where what was asked is not the question any more."""
     from pipelines.registry import decisions, tracking

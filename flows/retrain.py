@@ -43,7 +43,7 @@ WAIT_H = 20  # a nightly run has ended before the next one
 Hours = Annotated[float, Field(gt=0)]
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="check")
 def check(recipe: str | None, data: str | None) -> Params:
     """Finds out before hours of work, not after them, whether they can be done and kept; changes nothing.
 
@@ -80,7 +80,7 @@ def check(recipe: str | None, data: str | None) -> Params:
     return params
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="recipe")
 def use_recipe(recipe: str | None, params: Params) -> None:
     """Makes a recipe, resolved to a whole file, the current params; without one, or with the same, they stay."""
     for line in write_params(recipe, params):
@@ -182,7 +182,7 @@ def has_files(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="bring")
 def bring(data: str, params: Params) -> None:
     """Copies a dataset's folder to `data/NAME`, whole or not at all; one that is there, and the same, stays."""
     name = brought(data, params)
@@ -208,7 +208,7 @@ def same_tree(one: Path, other: Path) -> bool:
     return names[0] == names[1] and all(filecmp.cmp(one / name, other / name, shallow=False) for name in names[0])
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="version data")
 def version_data() -> str:
     """Lets DVC hash `data/`, and says whether that is the committed version.
 
@@ -241,7 +241,7 @@ def run_stage(stage: str) -> None:
     bring_up_to_date(stage, ROOT)
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, task_run_name="start")
 def lay_start(params: Params) -> bool:
     """Lays down the model that the training starts from, below data/; returns whether that changed anything."""
     from pipelines.registry.parent import lay_down

@@ -11,8 +11,13 @@ from components.text import printable
 from pipelines.new_data.drift import Drift, Shift, Spread
 
 WIDTH = 80
-NAMES = {"size_px": "size, px", "yaw_deg": "yaw, degrees", "brightness": "brightness", "sharpness": "sharpness"}
-DIGITS = {"size_px": 0, "yaw_deg": 0, "brightness": 2, "sharpness": 0}
+# How a feature is called, and what it is multiplied by, so that whole numbers say enough.
+SHOWN = {
+    "size_px": ("size, px", 1),
+    "yaw_deg": ("yaw, degrees", 1),
+    "brightness": ("brightness, %", 100),
+    "sharpness": ("sharpness", 1),
+}
 LEAST_P = 0.001
 
 
@@ -27,19 +32,19 @@ def header(drift: Drift) -> tuple[str, ...]:
 def cells(shift: Shift) -> tuple[str, ...]:
     """A feature: of the new faces, of the old, how far apart they are, and by what chance."""
     p = f"<{LEAST_P}" if shift.p < LEAST_P else f"{shift.p:.3f}"
-    new, old = (_spread(spread, DIGITS[shift.feature]) for spread in (shift.new, shift.old))
-    return NAMES[shift.feature], new, old, f"{shift.distance:.2f}", p
+    name, scale = SHOWN[shift.feature]
+    new, old = (_spread(spread, scale) for spread in (shift.new, shift.old))
+    return name, new, old, f"{shift.distance:.2f}", p
 
 
-def _spread(spread: Spread, digits: int) -> str:
-    # Adding 0 takes the sign from a zero.
-    median, low, high = (f"{round(value, digits) + 0.0:,.{digits}f}" for value in spread)
+def _spread(spread: Spread, scale: int) -> str:
+    median, low, high = (f"{round(scale * value):,}" for value in spread)
     return f"{median} ({low} to {high})"
 
 
 def terminal_table(drift: Drift) -> Table:
     """In 80 columns."""
-    table = Table(title="New faces beside those of the training", title_justify="left", width=WIDTH)
+    table = Table(title="What the faces are like", title_justify="left", width=WIDTH)
     names = header(drift)
     for name in names:
         table.add_column(name, overflow="fold", justify="left" if name == names[0] else "right")

@@ -7,6 +7,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from components.samples import Annotation
 from components.text import printable
 from pipelines.new_data.faces import Faces, faces_of
@@ -58,13 +60,26 @@ class Pair(NamedTuple):
     bits: int
     mirrored: bool
 
-    @property
-    def parted(self) -> bool:
-        return self.one.split != self.other.split
-
     def __str__(self) -> str:
         how = "the mirror image of " if self.mirrored else ""
         return f"{self.one} ({self.one.split}) is nearly {how}{self.other} ({self.other.split}), {self.bits} of 256 bits apart"
+
+
+class Pairs(NamedTuple):
+    """All pairs of two datasets, or within one, that are nearly the same, as they are or mirrored; (P,) each.
+
+    Attributes:
+        row, column: Which faces of the one and of the other.
+        bits: How far they are apart.
+        mirrored: Whether the one is nearly the other's mirror image.
+        parted: Whether they fall into two splits.
+    """
+
+    row: np.ndarray
+    column: np.ndarray
+    bits: np.ndarray
+    mirrored: np.ndarray
+    parted: np.ndarray
 
 
 def refuse_twins(params: Params, brought: Mapping[str, Path]) -> list[str]:
@@ -75,33 +90,30 @@ def refuse_twins(params: Params, brought: Mapping[str, Path]) -> list[str]:
         brought: Name of a dataset -> the folder that is to be brought for it; of the others, `data/NAME` is read.
 
     Returns:
-        What there is to say of pairs within one split.
+        What there is to say of it where none is.
 
     Raises:
-        ValueError: With the nearest of the pairs; all are listed and shown in `.state/twins/`.
+        ValueError: With the nearest; all such faces are listed, and some shown, in `.state/twins/`.
     """
     if len(params.datasets) == 1:
         return []
     # Those that are brought first: a pair begins with the new face.
     names = sorted(params.datasets, key=lambda name: (name not in brought, name))
     faces = {name: faces_of(name, brought.get(name, ROOT / "data" / name), params) for name in names}
-    within = [pair for name in brought for pair in pairs(faces[name], faces[name])]
-    across = [pair for one, other in combinations(names, 2) for pair in pairs(faces[one], faces[other])]
-    found = sorted([*within, *across], key=lambda pair: pair.bits)
-    parted = [pair for pair in found if pair.parted]
-    if not parted:
-        counts = ", ".join(f"{len(of.annotations)} faces of {name}" for name, of in faces.items())
-        return [f"twins: none across the split among {counts}; {len(found)} pairs within one"]
-    place = _shown(parted, params.name)
-    count = "a pair of faces is" if len(parted) == 1 else f"{len(parted)} pairs of faces are"
-    raise ValueError(
-        f"{count} nearly the same across the split, so that a face would be measured whose twin was learnt from: {'; '.join(map(str, parted[:NUM_NAMED]))}{'; ...' if len(parted) > NUM_NAMED else ''}. Look at "
-        f"{place}.jpg, and take those that {place}.csv lists out of the new folder, or give both of a pair the same subject"
-    )
+    beside = [(name, name) for name in brought] + list(combinations(names, 2))
+    compared = [(faces[one], faces[other], pairs(faces[one], faces[other])) for one, other in beside]
+    parted = sorted((pair for each in compared for pair in nearest_parted(*each)), key=lambda pair: pair.bits)
+    if parted:
+        raise _refusal(parted, params.name)
+    within = sum(len(np.unique(found.row)) for _, _, found in compared)
+    counts = ", ".join(f"{len(of.annotations)} faces of {name}" for name, of in faces.items())
+    return [f"twins: none across the split among {counts}; {within} have one within it"]
 
 
 def count_known(folder: Path, dataset: str, params: Params) -> int | None:
-    """How many faces of a folder are nearly ones that the recipe trains or chooses by; None where a dataset of it is not in data/.
+    """How many faces of a folder are nearly ones that the recipe trains or chooses by; None where its data is not in data/.
+
+    The dataset that the folder is read as may be missing: before it is brought for the first time, it is.
 
     Args:
         folder: Of new faces.
@@ -109,26 +121,50 @@ def count_known(folder: Path, dataset: str, params: Params) -> int | None:
         params: The recipe.
     """
     places = {name: ROOT / "data" / name for name in params.datasets}
-    if not all(place.is_dir() for place in places.values()):
+    there = {name: place for name, place in places.items() if place.is_dir()}
+    if not there or places.keys() - there.keys() - {dataset}:
         return None
-    new, known = faces_of(dataset, folder, params), set()
-    for name, place in places.items():
-        found = pairs(new, faces_of(name, place, params))
-        known |= {pair.one.row for pair in found if pair.other.split != "test"}
+    new = faces_of(dataset, folder, params)
+    known: set[int] = set()
+    for name, place in there.items():
+        old = faces_of(name, place, params)
+        found = pairs(new, old)
+        known |= set(found.row[np.array(old.splits)[found.column] != "test"].tolist())
     return len(known)
 
 
-def pairs(ours: Faces, theirs: Faces) -> list[Pair]:
-    """The pairs of two datasets, or within one, that are nearly the same, as they are or mirrored."""
-    itself = ours is theirs
-    nearest: dict[tuple[int, int], Pair] = {}
-    # The mirrored last and only where there is no pair yet: a face that looks the same both ways counts once.
-    for mirrored, hashes in ((False, ours.hashes), (True, ours.mirrored)):
-        for row, column, bits in zip(*near(hashes, theirs.hashes, MOST_BITS), strict=True):
-            if not (itself and row >= column):
-                pair = Pair(Twin(ours, int(row)), Twin(theirs, int(column)), int(bits), mirrored)
-                nearest.setdefault((pair.one.row, pair.other.row), pair)
-    return list(nearest.values())
+def pairs(ours: Faces, theirs: Faces) -> Pairs:
+    """The pairs of two datasets, or within one, each once."""
+    found = [near(hashes, theirs.hashes, MOST_BITS) for hashes in (ours.hashes, ours.mirrored)]
+    row, column, bits = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    mirrored = np.repeat([False, True], [len(rows) for rows, _, _ in found])
+    parted = np.array(ours.splits, str)[row] != np.array(theirs.splits, str)[column]
+    every = Pairs(row, column, bits, mirrored, parted)
+    # Within one dataset, not a face and itself, nor both ways.
+    once = row < column if ours is theirs else np.ones(len(row), bool)
+    return Pairs(*(values[once] for values in every))
+
+
+def nearest_parted(ours: Faces, theirs: Faces, found: Pairs) -> list[Pair]:
+    """Of each of our faces that has a twin in another split, the nearest: a film's frames would make a million pairs."""
+    order = np.lexsort((found.mirrored, found.bits, found.row))
+    order = order[found.parted[order]]
+    first = order[np.unique(found.row[order], return_index=True)[1]]
+    chosen = (values[first].tolist() for values in found[:4])
+    return [
+        Pair(Twin(ours, row), Twin(theirs, column), bits, turned)
+        for row, column, bits, turned in zip(*chosen, strict=True)
+    ]
+
+
+def _refusal(parted: list[Pair], name: str) -> ValueError:
+    place = _shown(parted, name)
+    count = "a face is nearly another" if len(parted) == 1 else f"{len(parted)} faces are nearly others"
+    named = "; ".join(map(str, parted[:NUM_NAMED])) + ("; ..." if len(parted) > NUM_NAMED else "")
+    return ValueError(
+        f"{count} across the split, so that one would be measured whose twin was learnt from: {named}. Look at {place}.jpg, and "
+        f"take those that {place}.csv lists first out of the new folder, or give both of a pair the same subject"
+    )
 
 
 def _shown(parted: list[Pair], name: str) -> Path:

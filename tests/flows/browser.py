@@ -72,7 +72,8 @@ class Page:
         self.ask("Page.navigate", url=url)
 
     def text(self) -> str:
-        return self.run("document.body ? document.body.innerText : ''") or ""
+        """All that is to be read, with each space a plain one."""
+        return (self.run("document.body ? document.body.innerText : ''") or "").replace("\xa0", " ")
 
     def until(self, *words: str, timeout_s: float = WAIT_S) -> str:
         """Waits until all of the words are on the page; returns its text."""

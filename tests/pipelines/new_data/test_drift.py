@@ -88,6 +88,7 @@ def test_datasets_are_held_against_the_one_with_the_largest_share(two):
 
 
 def test_training_faces_are_taken_evenly_from_all_shards(two, tmp_path, monkeypatch):
+    monkeypatch.setattr("studies.inputs.crops.PICTURE", 128)  # drawn in a moment
     (tmp_path / "old").mkdir()
     for i, (first, count) in enumerate(((0, 3), (3, 1), (4, 5))):
         draw_shard(tmp_path / f"old/train-0000{i}-of-00003.parquet", two, count, first)
@@ -104,6 +105,8 @@ def test_the_table_fits_80_columns_and_shows_what_names_hold():
     old, new = np.arange(100.0) + 100, np.arange(100.0) + 1000
     drift = compare(table(size_px=new), table(size_px=old), ("new\x1b[2J|", "a_name_of_a_dataset_that_is_long"))
     assert ("size, px", "1,050 (1,005 to 1,094)", "150 (105 to 194)", "1.00", "<0.001") == cells(drift.shifts[0])
+    bright = compare(table(brightness=new / 2000), table(brightness=old / 400), ("new", "old")).shifts[0]
+    assert ("brightness, %", "52 (50 to 55)", "37 (26 to 49)") == cells(bright)[:3]
     assert "new\\x1b[2J|, 100 faces" == header(drift)[1]
     out = io.StringIO()
     Console(file=out, width=80).print(terminal_table(drift))

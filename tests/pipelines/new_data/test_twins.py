@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
+from components.samples import Annotation
 from pipelines.draw import draw_folder
 from pipelines.new_data import faces
-from pipelines.new_data.faces import faces_of
+from pipelines.new_data.faces import Faces, faces_of
 from pipelines.new_data.hashes import BYTES
-from pipelines.new_data.twins import count_known, refuse_twins
+from pipelines.new_data.twins import count_known, nearest_parted, pairs, refuse_twins
 from pipelines.splits import assign_splits
 
 SHARES = (0.2, 0.25)  # tiny.yaml's, of validation and test subjects
@@ -51,14 +52,14 @@ def as_subject(name: str):
 def test_strangers_come_in(drawn, two, tmp_path):
     draw_folder(tmp_path / "new", 20, seed=5, size=128)
     said = refuse_twins(two, {"old": drawn, "new": tmp_path / "new"})
-    assert ["twins: none across the split among 20 faces of new, 40 faces of old; 0 pairs within one"] == said
+    assert ["twins: none across the split among 20 faces of new, 40 faces of old; 0 have one within it"] == said
 
 
 def test_a_copy_that_would_be_measured_is_refused_with_its_twin_that_trains(drawn, two, tmp_path, copy):
     row = rows_in(drawn, "train")[0]
     copy(tmp_path / "new", [row], as_subject(subject_in("test")))
     pattern = (
-        rf"a pair of faces is nearly the same across the split, .*: new/copy{row} \(test\) is nearly old/0000{row:02} "
+        rf"a face is nearly another across the split, .*: new/copy{row} \(test\) is nearly old/0000{row:02} "
         rf"\(train\), \d+ of 256 bits apart\. Look at \.state/twins/tiny\.jpg, and take those"
     )
     with pytest.raises(ValueError, match=pattern):
@@ -75,7 +76,7 @@ def test_a_copy_that_would_be_measured_is_refused_with_its_twin_that_trains(draw
 def test_a_copy_in_its_twins_own_split_only_repeats_it(drawn, two, tmp_path, copy):
     copy(tmp_path / "new", rows_in(drawn, "train")[:2], as_subject(subject_in("train")))
     (said,) = refuse_twins(two, {"new": tmp_path / "new", "old": drawn})
-    assert said.endswith("; 2 pairs within one")
+    assert said.endswith("; 2 have one within it")
 
 
 def test_a_mirror_image_is_a_twin(drawn, two, tmp_path, copy):
@@ -126,6 +127,8 @@ def test_new_faces_of_which_one_is_nearly_a_training_face_are_counted_where_the_
     (tmp_path / "data").mkdir()
     (tmp_path / "data/old").symlink_to(drawn)
     assert 3 == count_known(new, "old", alone)  # the face that is tested was not learnt from
+    assert 3 == count_known(new, "new", two)  # data/new is not there before it is brought
+    assert count_known(new, "old", two) is None  # but it is missing to know what was trained on it
 
 
 def test_a_picture_is_opened_once_and_again_only_when_it_has_changed(two, tmp_path, copy):
@@ -153,3 +156,25 @@ def test_a_face_that_cannot_be_read_is_left_to_ingest(two, tmp_path, copy):
     (folder / "images/copy2.jpg").unlink()
     for _ in range(2):  # the second time it is known
         assert ["copy1"] == [face.face for face in faces_of("old", folder, two).annotations]
+
+
+def test_of_many_twins_the_nearest_in_another_split_is_named():
+    zero, one, two_bits = (np.packbits(np.arange(256) < count) for count in (0, 1, 2))
+    far = np.full(BYTES, 0b01010101, np.uint8)
+
+    def of(name: str, splits: list[str], *hashes: np.ndarray) -> Faces:
+        marks = np.zeros((1, 2), np.float32)
+        annotations = [Annotation(f"{i}", f"{i}.jpg", marks, np.ones(1, bool), f"{i}") for i in range(len(hashes))]
+        stacked = np.stack(hashes)
+        return Faces(name, Path(name), "csv", annotations, splits, stacked, np.broadcast_to(far, stacked.shape))
+
+    ours = of("new", ["train", "test"], zero, far)
+    theirs = of("old", ["train", "val", "test"], zero, two_bits, one)
+    found = nearest_parted(ours, theirs, pairs(ours, theirs))
+    # The first's are 0 (its own split), 2 and 1 bits away; the second's mirror image is the second itself.
+    assert ["new/0 (train) is nearly old/2 (test), 1 of 256 bits apart"] == [str(pair) for pair in found]
+    ours = of("new", ["train", "val", "train"], zero, one, two_bits)
+    within = nearest_parted(ours, ours, pairs(ours, ours))
+    assert [("0", "1", 1), ("1", "2", 1)] == [
+        (pair.one.annotation.face, pair.other.annotation.face, pair.bits) for pair in within
+    ]
