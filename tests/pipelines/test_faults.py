@@ -112,6 +112,8 @@ def test_of_ray_s_checkpoints_a_damaged_one_is_named_and_the_one_before_is_gone_
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
+    while fresh.workers():  # Ray's processes train on, until they notice
+        time.sleep(0.5)
     last = book.parent / json.loads(book.read_text())["latest_checkpoint_result"]["checkpoint_dir_name"]
     content = bytearray((last / "state.pt").read_bytes())
     content[len(content) // 2] ^= 1

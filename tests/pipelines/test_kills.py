@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mlflow import MlflowClient
 
 pytestmark = pytest.mark.faults
 
@@ -104,3 +105,19 @@ def test_when_ray_s_head_is_killed_the_stage_ends_in_a_sentence_and_the_next_one
     again = trainable.run(*STAGE).stdout
     assert "train: resumed from the checkpoint at step " in again
     assert (trainable.root / MODEL).is_file()
+
+
+def test_a_training_that_is_told_to_end_says_so_and_its_run_ends_as_killed(trainable):
+    with (trainable.root / "said").open("w") as said:
+        process = subprocess.Popen(
+            TRAIN, cwd=trainable.root, env=trainable.environment(), stdout=said, stderr=subprocess.PIPE, text=True
+        )
+    while epochs_said(trainable.root / "said") < 2:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.terminate()
+    assert "train: stopped\n" == process.communicate(timeout=60)[1]
+    assert 130 == process.returncode
+    client = MlflowClient(f"sqlite:///{trainable.root}/runs/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("heatmark").experiment_id])
+    assert "KILLED" == run.info.status
