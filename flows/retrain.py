@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
@@ -326,14 +325,7 @@ def main(recipe: str | None = None, data: str | None = None) -> None:
     require_api()
     with only_writer():
         check.fn(recipe, data)
-    try:
-        summary = retrain(recipe, data)
-    except httpx.TransportError as error:  # after Prefect has asked again for a minute
-        raise ValueError(
-            f"Prefect's server went away ({type(error).__name__}): the stages that ended are kept, and the same command goes on with the "
-            "next one; start the server, or unset PREFECT_API_URL to do without"
-        ) from error
-    show(Summary(**summary))
+    show(Summary(**retrain(recipe, data)))
 
 
 if __name__ == "__main__":

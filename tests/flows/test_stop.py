@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
 pytestmark = pytest.mark.faults
 
@@ -58,28 +56,3 @@ def test_stopping_a_retraining_ends_its_stage_too(project, ignored, stop):
         time.sleep(0.5)
     assert [] == project.workers()
     assert [] == list((project.root / "artifacts").rglob("*.parquet"))
-
-
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_the_runs_of_a_stopped_training_end_as_killed_and_crashed(project, num_workers):
-    project.edit("recipes/tiny.yaml", ("num_workers: 2", f"num_workers: {num_workers}"), ("epochs: 6", "epochs: 20000"))
-    with (project.root / "said").open("w") as said, (project.root / "wrong").open("w") as wrong:
-        process = subprocess.Popen(
-            RETRAIN, cwd=project.root, env=project.environment(), stdout=said, stderr=wrong, start_new_session=True
-        )
-        while "faces are decoded once and kept" not in (project.root / "said").read_text():
-            assert process.poll() is None, (project.root / "wrong").read_text()
-            time.sleep(0.1)
-        time.sleep(5)  # so that it trains
-        ctrl_c(process)
-        assert 130 == process.wait(60)
-    assert "heatmark: stopped\n" == (project.root / "wrong").read_text()
-    client = MlflowClient(f"sqlite:///{project.root}/runs/mlflow.db")
-    (run,) = client.search_runs([client.get_experiment_by_name("heatmark").experiment_id])
-    assert "KILLED" == run.info.status
-    with sqlite3.connect(project.root / ".state/prefect/prefect.db") as db:
-        assert [("CRASHED",)] == db.execute("SELECT state_type FROM flow_run").fetchall()
-    deadline = time.monotonic() + 60
-    while project.workers() and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert [] == project.workers()

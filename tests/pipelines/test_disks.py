@@ -153,22 +153,3 @@ def test_a_training_that_ended_on_a_full_disk_is_not_made_again(trainable, small
         assert "train: epoch" not in again
         assert "train: best validation NME" in again
         assert (trainable.root / MODEL).is_file()
-
-
-def test_a_result_that_dvc_has_no_room_for_is_said_and_not_made_again(trainable, small_disk):
-    trainable.edit("params.yaml", ("epochs: 120", "epochs: 6"))
-    trainable.run("dvc", "repro", "--single-item", "code")
-    cache = trainable.root / ".dvc/cache"
-    before = trainable.root / "before"
-    shutil.move(cache, before)
-    with small_disk(cache, "64m"):
-        shutil.copytree(before, cache, dirs_exist_ok=True)
-        filler = fill(cache)
-        done = trainable.run(*STAGE, "train", check=False)
-        assert 1 == done.returncode
-        assert done.stderr.endswith(f"ValueError: the disk of {trainable.root}/.dvc/cache is full, with 0 MB{SENTENCE}")
-        assert 12 == done.stdout.count("train: epoch")
-        filler.unlink()
-        again = trainable.run(*STAGE, "train").stdout
-        assert "train: epoch" not in again
-        assert "train: best validation NME" in again

@@ -3,13 +3,11 @@ in the same MLflow run, to the very weights that an undisturbed training gives."
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
@@ -102,26 +100,4 @@ def test_after_a_killed_driver_the_same_command_goes_on(undisturbed, fresh):
     again = fresh.run(*TRAIN).stdout
     assert "this training has a run already; going on from its last checkpoint" in again
     assert re.search(r"train: resumed from the checkpoint at step [1-9]", again), again
-    assert_same_training(undisturbed, fresh)
-
-
-def test_of_ray_s_checkpoints_a_damaged_one_is_named_and_the_one_before_is_gone_on_from(undisturbed, fresh):
-    process = start(fresh)
-    (book,) = fresh.root.glob("runs/*/checkpoint_manager_snapshot.json")
-    while book.read_text().count("step_") < 3:  # two checkpoints, and once more which is the last
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    while fresh.workers():  # Ray's processes train on, until they notice
-        time.sleep(0.5)
-    last = book.parent / json.loads(book.read_text())["latest_checkpoint_result"]["checkpoint_dir_name"]
-    content = bytearray((last / "state.pt").read_bytes())
-    content[len(content) // 2] ^= 1
-    (last / "state.pt").write_bytes(content)
-    again = fresh.run(*TRAIN).stdout
-    found = re.search(
-        rf"train: {last}/state.pt is damaged: .*; it goes on from the checkpoint before, at step (\d+)\n", again
-    )
-    assert found, again
-    assert f"train: resumed from the checkpoint at step {found[1]}\n" in again
     assert_same_training(undisturbed, fresh)
