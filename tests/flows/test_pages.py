@@ -15,7 +15,11 @@ from mlflow import MlflowClient
 from tests.flows.browser import CHROMIUM, Page, browser
 from tests.flows.test_servers import serving, unused_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
+]
 
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 MODEL = "heatmark-tiny"
