@@ -58,11 +58,6 @@ def test_the_projects_own_params_load(path: Path) -> None:
     assert params.augment.room <= params.preprocess.margin
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
-def test_a_recipe_is_named_after_its_file(path: Path) -> None:
-    assert path.stem == load_params(path).name
-
-
 def test_params_come_back_from_what_is_logged_of_them() -> None:
     params = load_params(DEMO)
     assert params == Params.model_validate(params.model_dump(mode="json"))
