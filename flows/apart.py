@@ -39,9 +39,8 @@ def go_apart() -> None:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        with suppress(
-            ProcessLookupError
-        ):  # its server, which nobody would end any more; its stage has a session of its own
+        # Its server, which nobody would end any more; its stage has a session of its own.
+        with suppress(ProcessLookupError):
             os.killpg(child, signal.SIGTERM)
         raise ValueError(
             f"its process was killed ({signal.Signals(-code).name}); a stage that it had begun goes on, and the same command waits for it"

@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,16 +18,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conftest import unused_port
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/operations.md"
 PG_ACCOUNT = "postgres"  # the package makes it; PostgreSQL refuses root
 WAIT_S = 180
-
-
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def commands(section: str) -> list[str]:

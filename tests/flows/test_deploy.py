@@ -17,6 +17,7 @@ from prefect.states import Running
 
 from flows.deploy import PLAN, deploy, end_what_was_left, planned, remove_others, retrain_of, skip_missed
 from flows.servers import HOST, _wait
+from tests.conftest import unused_port
 
 NAMES = ["measure", "promote", "retire", "retrain", "roll back"]
 
@@ -41,8 +42,6 @@ def test_a_time_that_is_none_is_refused(wrong):
 @pytest.fixture(scope="module")
 def client(tmp_path_factory) -> Iterator[SyncPrefectClient]:
     """Of a Prefect server of its own, to which prefect.yaml is deployed with a run every minute."""
-    from tests.flows.test_servers import unused_port
-
     home, port = tmp_path_factory.mktemp("prefect"), unused_port()
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
     api = f"http://{HOST}:{port}/api"

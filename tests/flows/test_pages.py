@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from tests.conftest import unused_port
 from tests.flows.browser import CHROMIUM, Page, browser
-from tests.flows.test_servers import serving, unused_port
+from tests.flows.test_servers import serving
 
 pytestmark = [
     pytest.mark.slow,

@@ -17,6 +17,7 @@ import pytest
 
 from flows.servers import mlflow_server, prefect_server
 from pipelines.runtime.environment import RUNS, prefect_home
+from tests.conftest import unused_port
 
 HEALTH, SETTINGS = "/api/health", "/api/admin/settings"
 EXPERIMENTS = "/api/2.0/mlflow/experiments/search?max_results=1000"
@@ -106,12 +107,6 @@ def test_pages_shows_the_server_that_a_schedule_has_started(make_project):
         refused = other.run(*schedule, check=False)
         assert f"heatmark: port {prefect} is taken, so Prefect's server cannot start there" in refused.stderr
         socket.create_connection(("127.0.0.1", prefect)).close()  # it did not end with the pages
-
-
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

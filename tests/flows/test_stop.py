@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.flows.test_servers import serving, unused_port
+from tests.conftest import unused_port
+from tests.flows.test_servers import serving
 
 pytestmark = pytest.mark.faults
 

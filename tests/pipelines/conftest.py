@@ -17,6 +17,29 @@ TINY = Path(__file__).parents[1] / "tiny.yaml"
 # So many steps that there is time to disturb something between the first checkpoint and the end.
 CHANGES = (("epochs: 6", "epochs: 120"), ("evaluations: 3", "evaluations: 12"), ("num_workers: 2", "num_workers: 0"))
 
+TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
+MODEL = "artifacts/tiny/model/model.safetensors"
+# The flow's task without a flow.
+STAGE = (
+    "python",
+    "-c",
+    "import sys; from pathlib import Path; from prefect.logging import disable_run_logger; from pipelines.runtime import environment;"
+    "environment.set_defaults(); from flows.stage import bring_up_to_date\n"
+    "with disable_run_logger(): bring_up_to_date(sys.argv[1], Path.cwd())",
+    "train",
+)
+
+
+def fill(folder: Path) -> Path:
+    """Takes all that a disk has left."""
+    with (folder / "filler").open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            return folder / "filler"
+    raise AssertionError
+
 
 @pytest.fixture(scope="session")
 def drawn_crops(tmp_path_factory: pytest.TempPathFactory) -> Path:

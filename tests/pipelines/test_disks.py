@@ -11,18 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipelines.conftest import MODEL, STAGE, TRAIN, fill
+
 pytestmark = pytest.mark.faults
 
-TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
-MODEL = "artifacts/tiny/model/model.safetensors"
-# The flow's task without a flow.
-STAGE = (
-    "python",
-    "-c",
-    "import sys; from pathlib import Path; from prefect.logging import disable_run_logger; from pipelines.runtime import environment;"
-    "environment.set_defaults(); from flows.stage import bring_up_to_date\n"
-    "with disable_run_logger(): bring_up_to_date(sys.argv[1], Path.cwd())",
-)
 SENTENCE = " free: free some (`du -sh .dvc/cache .state artifacts runs`), and give the same command again: it goes on where this one ended\n"
 
 
@@ -78,32 +70,21 @@ def test_a_damaged_shard_ends_the_training_with_its_name_and_what_brings_it_back
 def test_what_dvc_s_damaged_cache_gives_back_is_found_and_made_again(trainable):
     trainable.edit("params.yaml", ("epochs: 120", "epochs: 6"))
     trainable.run("dvc", "repro", "--single-item", "code")
-    trainable.run(*STAGE, "train")
+    trainable.run(*STAGE)
     model = (trainable.root / MODEL).read_bytes()
     (cached,) = [path for path in trainable.root.glob(".dvc/cache/files/md5/*/*") if path.read_bytes() == model]
     flip(cached)
     shutil.rmtree(trainable.root / "artifacts/tiny/model")
-    said = trainable.run(*STAGE, "train").stdout
+    said = trainable.run(*STAGE).stdout
     assert "Stage 'train' is cached - skipping run, checking out outputs" in said
     name = cached.relative_to(trainable.root)
     assert f"train: DVC's cache is damaged, and made again: not of the MD5 that it is called by is {name}\n" in said
     assert model == (trainable.root / MODEL).read_bytes() == cached.read_bytes()
     # And a cache that is whole is used.
     shutil.rmtree(trainable.root / "artifacts/tiny/model")
-    said = trainable.run(*STAGE, "train").stdout
+    said = trainable.run(*STAGE).stdout
     assert "made again" not in said
     assert model == (trainable.root / MODEL).read_bytes()
-
-
-def fill(folder: Path) -> Path:
-    """Takes all that a disk has left."""
-    with (folder / "filler").open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            return folder / "filler"
-    raise AssertionError
 
 
 def fill_at(project, evaluation: int, folder: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
@@ -164,11 +145,11 @@ def test_a_result_that_dvc_has_no_room_for_is_said_and_not_made_again(trainable,
     with small_disk(cache, "64m"):
         shutil.copytree(before, cache, dirs_exist_ok=True)
         filler = fill(cache)
-        done = trainable.run(*STAGE, "train", check=False)
+        done = trainable.run(*STAGE, check=False)
         assert 1 == done.returncode
         assert done.stderr.endswith(f"ValueError: the disk of {trainable.root}/.dvc/cache is full, with 0 MB{SENTENCE}")
         assert 12 == done.stdout.count("train: epoch")
         filler.unlink()
-        again = trainable.run(*STAGE, "train").stdout
+        again = trainable.run(*STAGE).stdout
         assert "train: epoch" not in again
         assert "train: best validation NME" in again

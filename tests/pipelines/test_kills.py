@@ -5,25 +5,16 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from mlflow import MlflowClient
 
-pytestmark = pytest.mark.faults
+from tests.pipelines.conftest import MODEL, STAGE, TRAIN
 
-TRAIN = ("python", "-m", "pipelines.train", "artifacts/tiny/crops", "artifacts/tiny/model", "reports/tiny/curves.csv")
-MODEL = "artifacts/tiny/model/model.safetensors"
-# The flow's task without a flow.
-STAGE = (
-    "python",
-    "-c",
-    "import sys; from pathlib import Path; from prefect.logging import disable_run_logger; from pipelines.runtime import environment;"
-    "environment.set_defaults(); from flows.stage import bring_up_to_date\n"
-    "with disable_run_logger(): bring_up_to_date(sys.argv[1], Path.cwd())",
-    "train",
-)
+pytestmark = pytest.mark.faults
 
 
 def epochs_said(path: Path) -> int:
@@ -64,7 +55,8 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(trainable):
     assert not half.exists()
 
 
-def test_when_dvc_is_killed_its_stage_ends_too_and_the_next_one_goes_on(trainable):
+def killed(trainable, victim: Callable[[psutil.Process], psutil.Process]) -> str:
+    """Trains as the flow does, kills a process of it in the middle, and sees it end and go on; returns what it said when it ended."""
     trainable.run("dvc", "repro", "--single-item", "code")
     with (trainable.root / "said").open("w") as said:
         process = subprocess.Popen(
@@ -73,38 +65,36 @@ def test_when_dvc_is_killed_its_stage_ends_too_and_the_next_one_goes_on(trainabl
     while epochs_said(trainable.root / "said") < 3:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
-    (dvc,) = psutil.Process(process.pid).children()
-    dvc.kill()
-    wrong = process.communicate(timeout=60)[1]
-    assert wrong.endswith(
-        "ValueError: `dvc repro --single-item train` was killed (SIGKILL); the same command again goes on from what was kept\n"
-    )
+    victim(psutil.Process(process.pid)).kill()
+    wrong = process.communicate(timeout=300)[1]
     assert nobody_is_left(trainable)
     again = trainable.run(*STAGE).stdout
     assert "train: resumed from the checkpoint at step " in again
     assert (trainable.root / MODEL).is_file()
+    return wrong
+
+
+def dvc_of(stage: psutil.Process) -> psutil.Process:
+    (found,) = stage.children()
+    return found
+
+
+def head_of_ray(stage: psutil.Process) -> psutil.Process:
+    (found,) = [child for child in stage.children(recursive=True) if child.name() == "gcs_server"]
+    return found
+
+
+def test_when_dvc_is_killed_its_stage_ends_too_and_the_next_one_goes_on(trainable):
+    assert killed(trainable, dvc_of).endswith(
+        "ValueError: `dvc repro --single-item train` was killed (SIGKILL); the same command again goes on from what was kept\n"
+    )
 
 
 def test_when_ray_s_head_is_killed_the_stage_ends_in_a_sentence_and_the_next_one_goes_on(trainable):
     trainable.edit("params.yaml", ("num_workers: 0", "num_workers: 2"))
-    trainable.run("dvc", "repro", "--single-item", "code")
-    with (trainable.root / "said").open("w") as said:
-        process = subprocess.Popen(
-            STAGE, cwd=trainable.root, env=trainable.environment(), stdout=said, stderr=subprocess.PIPE, text=True
-        )
-    while epochs_said(trainable.root / "said") < 3:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.1)
-    (head,) = [child for child in psutil.Process(process.pid).children(recursive=True) if child.name() == "gcs_server"]
-    head.kill()
-    wrong = process.communicate(timeout=300)[1]
-    assert wrong.endswith(
+    assert killed(trainable, head_of_ray).endswith(
         "ValueError: the head process of this stage's Ray died; the same command again goes on from what was kept\n"
     )
-    assert nobody_is_left(trainable)
-    again = trainable.run(*STAGE).stdout
-    assert "train: resumed from the checkpoint at step " in again
-    assert (trainable.root / MODEL).is_file()
 
 
 def test_a_training_that_is_told_to_end_says_so_and_its_run_ends_as_killed(trainable):

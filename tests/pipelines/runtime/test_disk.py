@@ -6,7 +6,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,19 +15,9 @@ from pipelines.room import bytes_of_retraining
 from pipelines.runtime import disk
 from pipelines.runtime.environment import ROOT
 from pipelines.training.checkpoints import STATE, read_state, write_checkpoint
+from tests.pipelines.conftest import fill
 
 SENTENCE = "free some (`du -sh .dvc/cache .state artifacts runs`), and give the same command again: it goes on where this one ended"
-
-
-def fill(folder: Path) -> Path:
-    """Takes all that a disk has left."""
-    with (folder / "filler").open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            return folder / "filler"
-    raise AssertionError
 
 
 @pytest.fixture
