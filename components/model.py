@@ -159,8 +159,9 @@ class LandmarkModel(nn.Module):
             # gradients two hundred times those of what is left to learn (docs/log.md).
             for layer in self.network.heatmap_layers:
                 flatten_first_maps(layer, FIRST_MAPS * config.codec.target_rms)
-        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
+        # Multiplied by numpy: where torch multiplies without memory, it imports its compiler first, for two seconds.
+        for name, value in (("mean", MEAN), ("std", STD)):
+            self.register_buffer(name, torch.tensor(np.float32(value) * 255)[:, None, None], persistent=False)
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
         """Crops (N, 3, H, W) uint8 RGB -> heatmap (N, S, K, h, w) and, under the head's `output`, what it says."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import ks_2samp
 
 from pipelines.new_data.features import FEATURES
 from pipelines.params import Params
@@ -77,6 +76,8 @@ def _known(table: pa.Table, feature: str) -> np.ndarray:
 def _shift(feature: str, old: np.ndarray, new: np.ndarray) -> Shift | None:
     if min(len(old), len(new)) < FEWEST:
         return None
+    from scipy.stats import ks_2samp  # takes two seconds, and most commands compare nothing
+
     tested = ks_2samp(old, new)
     return Shift(feature, _spread(old), _spread(new), float(tested.statistic), float(tested.pvalue))
 

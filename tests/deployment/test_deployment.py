@@ -71,6 +71,11 @@ def asked(deployment: Deployment, database: str, question: str) -> list[str]:
     return subprocess.run(words, env=deployment.env, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
 
 
+def dumped(deployment: Deployment, database: str) -> str:
+    words = ["pg_dump", "--inserts", database]
+    return subprocess.run(words, env=deployment.env, capture_output=True, text=True, check=True).stdout
+
+
 def test_the_first_version_is_champion_in_postgresql(project, deployment):
     aliases = asked(deployment, "mlflow", "select name, alias, version from registered_model_aliases")
     assert ["heatmark-tiny|champion|1"] == aliases
@@ -171,10 +176,16 @@ def test_a_backup_is_read_into_empty_stores_only(project, elsewhere):
     assert "bucket: the bucket heatmark has objects already: a backup is loaded into an empty one" in done.stderr
 
 
-def test_no_password_is_in_what_the_commands_say(project, deployment):
-    secret = {
-        name: value for name, value in deployment.settings.items() if name in ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY")
-    }
-    logs = [path.read_text() for path in deployment.folder.glob("*.log")]
-    assert 2 == len(secret)
-    assert [] == [name for name, value in secret.items() for text in [project.first, *logs] if value in text]
+def test_no_password_is_in_anything_that_was_said_or_kept(project, deployment, elsewhere, tmp_path_factory):
+    """The checkout, the backups with the bucket, logs of the servers and of both Ray nodes, and both databases."""
+    names = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "RAY_AUTH_TOKEN")
+    secret = {name: project.env[name].encode() for name in names}
+    nodes = [path for path in tmp_path_factory.getbasetemp().glob("r*") if (path / "node0.log").exists()]
+    assert nodes
+    folders = [project.root, Path(f"{project.root}-backups"), deployment.folder, *nodes]
+    kept = {str(path): path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+    for database in ("mlflow", "prefect"):
+        kept[database] = dumped(elsewhere, database).encode()
+        assert b"tiny" in kept[database]
+    kept["what it printed"] = project.first.encode()
+    assert [] == [(name, where) for name, value in secret.items() for where, text in kept.items() if value in text]

@@ -21,6 +21,12 @@ from components.model import LandmarkModel
 RETRAIN = ("python", "-m", "flows.retrain")
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 MODEL = "heatmark-tiny"
+# What a user's environment may hold, each to be found again by its name; Ray takes this one for its token, which is longer.
+PLANTED = {
+    name: f"planted-{name}-0123456789abcdef"
+    for name in ("RAY_AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "MLFLOW_TRACKING_PASSWORD")
+}
+PLANTED_REMOTE = "planted-git-remote"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +35,8 @@ def project(make_project):
     project = make_project()
     shutil.copy(TINY, project.root / "recipes" / "tiny.yaml")
     project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "64", "--size", "192")
-    project.first = project.run(*RETRAIN, "--recipe", "recipes/tiny.yaml").stdout
+    project.run("git", "remote", "add", "origin", f"https://me:{PLANTED_REMOTE}@127.0.0.1:9/heatmark.git")
+    project.first = project.run(*RETRAIN, "--recipe", "recipes/tiny.yaml", **PLANTED).stdout
     return project
 
 
@@ -51,6 +58,15 @@ def lock(project) -> dict:
 
 def test_the_first_model_becomes_champion(project):
     assert aliases(project) == {"champion": "1"}
+
+
+def test_no_password_is_in_any_file_that_it_left(project):
+    """Logs of Ray and Prefect, MLflow's and Prefect's databases, params, runs, versions, reports: every file, but git's own of the remote."""
+    assert PLANTED_REMOTE in (project.root / ".git/config").read_text()
+    files = [path for path in project.root.rglob("*") if path.is_file() and path != project.root / ".git/config"]
+    assert {".db", ".log", ".html", ".yaml", ".json"} <= {path.suffix for path in files}
+    assert "planted-" not in project.first
+    assert [] == [str(path) for path in files if b"planted-" in path.read_bytes()]
 
 
 def test_it_ends_with_a_table_and_three_commands_within_80_columns(project):

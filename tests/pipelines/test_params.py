@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -422,3 +424,11 @@ def test_whatever_stands_at_a_key_is_taken_or_refused_in_one_sentence_and_a_mome
 def with_value(fields: dict, place: tuple[str, ...], value: object) -> dict:
     section = {**fields[place[0]], place[1]: value} if len(place) == 2 else value
     return {**fields, place[0]: section}
+
+
+def test_reading_them_imports_neither_torch_s_compiler_nor_what_only_one_stage_needs():
+    """Each stage, and each worker of Ray, reads them first: two seconds for each of the former, in each."""
+    code = "import sys; from pipelines import params; params.load_params(sys.argv[1]); "
+    code += "print({'torch._dynamo', 'scipy.stats', 'ray', 'mlflow', 'prefect'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, str(DEMO)], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "set()\n" == done.stdout
