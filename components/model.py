@@ -161,7 +161,7 @@ class LandmarkModel(nn.Module):
                 flatten_first_maps(layer, FIRST_MAPS * config.codec.target_rms)
         # Multiplied by numpy: where torch multiplies without memory, it imports its compiler first, for two seconds.
         for name, value in (("mean", MEAN), ("std", STD)):
-            self.register_buffer(name, torch.tensor(np.float32(value) * 255)[:, None, None], persistent=False)
+            self.register_buffer(name, torch.tensor(np.array(value, np.float32) * 255)[:, None, None], persistent=False)
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
         """Crops (N, 3, H, W) uint8 RGB -> heatmap (N, S, K, h, w) and, under the head's `output`, what it says."""

@@ -36,6 +36,30 @@ def promote(model: Text, version: Version, because: Text, by: Text) -> str:
     return _said(decisions.promote(Registry.existing(model), version, because, by))
 
 
+@flow(name="last look", flow_run_name="last look at {model} version {version}")
+def promote_final(model: Text, version: Version, because: Text, by: Text) -> str:
+    """Makes a version champion, if it is better on the faces that were kept aside; each look wears them out.
+
+    Args:
+        model: Name of the registered model, as heatmark-demo: of the recipe that this checkout was trained by last.
+        version: The version's number.
+        because: The reason, which the history keeps.
+        by: Who decides: your name, for the history.
+
+    Raises:
+        ValueError: It is not shown to be better, or there is nothing to show it by.
+    """
+    from pipelines.registry import final
+    from pipelines.registry.tracking import Registry
+
+    registry = Registry.existing(model)
+    params, faces = final.kept_aside(registry.name)
+    entry = final.promote(registry, params, faces, version, because, by)
+    if entry.action != "promote":
+        raise ValueError(f"{model} version {version} does not become champion: {entry.action}, {entry.reason}")
+    return _said(entry)
+
+
 @flow(name="roll back", flow_run_name="roll back {model}")
 def roll_back(model: Text, because: Text, by: Text, to: VersionOrNone = "") -> str:
     """Puts an earlier champion back; the one that it was is not promoted again by a retraining.
@@ -97,6 +121,10 @@ def main(decide: Callable[..., str], model: str | None, because: str, **which: s
         registry.require(version)
     if not because.strip():
         raise ValueError('a decision needs its reason: --because "..."')
+    if decide is promote_final:
+        from pipelines.registry import final
+
+        final.kept_aside(registry.name)
     go_apart()
     given = {name: version for name, version in which.items() if version}
     print(decide(model=registry.name, because=because, by=person(), **given), flush=True)

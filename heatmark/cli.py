@@ -326,12 +326,23 @@ def compare(
 
 
 @app.command(rich_help_panel=DECIDE)
-def promote(version: Version, because: Because, model: Model = None) -> None:
+def promote(
+    version: Version,
+    because: Because,
+    model: Model = None,
+    final: Annotated[
+        bool,
+        typer.Option(
+            "--final",
+            help="Only if it is better on the faces that ingest.reserve_share keeps aside: each look wears them out.",
+        ),
+    ] = False,
+) -> None:
     """Make a version champion, whatever the gate says of it."""
     _checkout()
     from flows import decisions
 
-    decisions.main(decisions.promote, model, because, version=version)
+    decisions.main(decisions.promote_final if final else decisions.promote, model, because, version=version)
 
 
 @app.command(rich_help_panel=DECIDE)

@@ -27,7 +27,7 @@ from pipelines.runtime import cluster, command
 from pipelines.runtime.links import linked_folders, way_out
 from pipelines.runtime.outputs import whole_folder
 from pipelines.runtime.progress import Progress
-from pipelines.runtime.tables import ANNOTATIONS, SPLITS, face_fields, write_table
+from pipelines.runtime.tables import ANNOTATIONS, RESERVE, SPLITS, face_fields, splits_shown, write_table
 from pipelines.splits import splits_of
 
 REJECTED, CARD = "rejected.parquet", "card.html"
@@ -176,7 +176,8 @@ def split_rows(examined: pa.Table, params: Params, source: SourceParams) -> tupl
             "these are all a benchmark's own test faces, which cannot train beside other datasets: leave this one out of the "
             "recipe, and measure it by a recipe of its own"
         )
-    needed = {"train"} if not source.held_out else {"test"} if only_tested else set(SPLITS)
+    asked = set(SPLITS) - (set() if params.ingest.reserve_share else {RESERVE})
+    needed = {"train"} if not source.held_out else {"test"} if only_tested else asked
     missing = needed - set(splits)
     if missing:
         first = f"; the first of {len(rejected)} rejected: {rejected.column('reason')[0]}" if len(rejected) else ""
@@ -285,8 +286,10 @@ def counted(splits: Sequence[str]) -> str:
     '2 train, 1 val, 1 test'
     >>> counted(["test"] * 507)
     '0 train, 0 val, 507 test: for evaluation only'
+    >>> counted(["train", "val", "test", "reserve"])
+    '1 train, 1 val, 1 test, 1 reserve'
     """
-    counts = ", ".join(f"{splits.count(split)} {split}" for split in SPLITS)
+    counts = ", ".join(f"{splits.count(split)} {split}" for split in splits_shown(splits))
     return counts + (": for evaluation only" if set(splits) == {"test"} else "")
 
 

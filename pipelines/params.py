@@ -119,6 +119,8 @@ class IngestParams(Section):
     """Share of the subjects held out for choosing the checkpoint, by a hash of their ids."""
     test_share: Annotated[float, Field(gt=0, lt=0.5)]
     """The same for testing; used only where the benchmark has no test faces of its own."""
+    reserve_share: Annotated[float, Field(ge=0, lt=1)]
+    """Share of those test faces that is kept aside: no retraining looks at them, only `heatmark promote --final`."""
     min_inside: Share
     """A face with a smaller share of its landmarks inside the picture is rejected."""
 

@@ -16,7 +16,7 @@ from pipelines.new_data.hashes import near
 from pipelines.new_data.sheet import write_sheet
 from pipelines.params import Params
 from pipelines.runtime.environment import ROOT, STATE
-from pipelines.runtime.tables import write_csv
+from pipelines.runtime.tables import RESERVE, write_csv
 
 # Of 256. `heatmark study twins` has what it was chosen by: docs/new_data.md.
 MOST_BITS = 48
@@ -129,7 +129,8 @@ def count_known(folder: Path, dataset: str, params: Params) -> int | None:
     for name, place in there.items():
         old = faces_of(name, place, params)
         found = pairs(new, old)
-        known |= set(found.row[np.array(old.splits)[found.column] != "test"].tolist())
+        seen = ~np.isin(np.array(old.splits)[found.column], ("test", RESERVE))
+        known |= set(found.row[seen].tolist())
     return len(known)
 
 

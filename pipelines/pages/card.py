@@ -20,7 +20,7 @@ from components.drawing import draw_landmarks
 from components.pose import roll_deg, yaw_deg
 from components.schemes import Scheme
 from pipelines.pages.plots import histogram_figure, inline_jpeg, inline_svg, write_page
-from pipelines.runtime.tables import SPLITS
+from pipelines.runtime.tables import splits_shown
 
 NUM_SHEET = 24
 NUM_REJECTED = 50
@@ -64,7 +64,7 @@ def write_card(
         scheme=scheme.name,
         licence=licence,
         totals={**totals(annotations), "rejected": rejected.num_rows},
-        splits=SPLITS,
+        splits=_splits(annotations),
         by_split=counts_by_split(annotations),
         by_subset=counts_by_subset(annotations),
         subjects=subject_counts(annotations),
@@ -90,7 +90,11 @@ def totals(annotations: pa.Table) -> dict[str, int]:
 
 def counts_by_split(annotations: pa.Table) -> dict[str, dict[str, int]]:
     """Split -> how many faces, pictures and subjects it has."""
-    return {name: totals(annotations.filter(pc.equal(annotations["split"], name))) for name in SPLITS}
+    return {name: totals(annotations.filter(pc.equal(annotations["split"], name))) for name in _splits(annotations)}
+
+
+def _splits(annotations: pa.Table) -> list[str]:
+    return splits_shown(annotations["split"].unique().to_pylist())
 
 
 def counts_by_subset(annotations: pa.Table) -> dict[str, Counter[str]]:
@@ -137,7 +141,7 @@ def _plots(annotations: pa.Table, scheme: Scheme) -> list[Markup]:
         "yaw (estimate), degrees": yaw_deg(landmarks, scheme),
         "roll, degrees": roll_deg(landmarks, scheme),
     }
-    present = [name for name in SPLITS if name in split]
+    present = [name for name in _splits(annotations) if name in split]
     sides = "sides of the pictures, px"
     figures = {sides: histogram_figure(_picture_sizes(annotations), sides, stacked=False)}
     for name, values in shown.items():

@@ -78,7 +78,7 @@ def promote(registry: tracking.Registry, version: str, because: str, by: str) ->
     Raises:
         ValueError: There is no such version, or it is the champion.
     """
-    entry = _asked(registry, version, PROMOTE, because, by)
+    entry = asked(registry, version, PROMOTE, because, by)
     if entry.champion == version:
         raise ValueError(f"{registry.name} version {version} is the champion already")
     carry_out(entry, registry)
@@ -108,7 +108,7 @@ def roll_back(registry: tracking.Registry, to: str | None, because: str, by: str
         )
     if target == aliases[CHAMPION]:
         raise ValueError(f"{registry.name} version {target} is the champion already")
-    entry = _asked(registry, target, ROLL_BACK, because, by)
+    entry = asked(registry, target, ROLL_BACK, because, by)
     carry_out(entry, registry)
     return entry
 
@@ -119,7 +119,7 @@ def retire(registry: tracking.Registry, version: str, because: str, by: str) -> 
     Raises:
         ValueError: There is no such version, or it is the champion.
     """
-    entry = _asked(registry, version, RETIRE, because, by)
+    entry = asked(registry, version, RETIRE, because, by)
     if entry.champion == version:
         raise ValueError(
             f"{registry.name} version {version} is the champion; roll back, or promote another version first"
@@ -145,14 +145,19 @@ def answer(registry: tracking.Registry, version: str, approved: bool, because: s
     Raises:
         ValueError: There is no such version, or another decision is carried out just now.
     """
-    entry, tags = _asked(registry, version, PROMOTE if approved else REJECT, because, by), registry.tags(version)
+    entry, tags = asked(registry, version, PROMOTE if approved else REJECT, because, by), registry.tags(version)
     if (tags.get("decision"), tags.get("decided_against")) != (AWAIT, entry.champion):
         return None
     carry_out(entry, registry)
     return entry
 
 
-def _asked(registry: tracking.Registry, version: str, action: str, because: str, by: str) -> Entry:
+def asked(registry: tracking.Registry, version: str, action: str, because: str, by: str) -> Entry:
+    """What a person asks for, as an entry that is not written down yet.
+
+    Raises:
+        ValueError: There is no reason, or no such version.
+    """
     if not because.strip():
         raise ValueError('a decision needs its reason: --because "..."')
     registry.require(version)

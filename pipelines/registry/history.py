@@ -37,7 +37,7 @@ class Entry:
         action: "promote", "keep", "need more data", "await approval", "reject", "roll back" or "retire".
         reason: For it.
         champion: The version that was champion before; "" where there was none.
-        looked: Whether test faces were compared for it, "yes" or "no": looks are counted.
+        looked: Whether test faces were compared for it, "yes" or "no", or those that were "kept aside": looks are counted.
         by: Who decided: a person by name, or the flow.
         where: Host and process that carry it out.
         state: "pending", "done" or "withdrawn".

@@ -128,9 +128,22 @@ def champion_nme(
             stored = tracking.fetch(registry.client, tags["run_id"], "evaluation/errors.parquet", Path(folder))
             if stored and same_faces(errors := read_table(stored), challenger):
                 return errors.column("nme").to_numpy().astype(np.float64)
-        print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
-        model = registry.model_folder(version, Path(folder) / "model")
-        faces = faces_to_measure(crops, params)
-        predictions = predict(model, faces, "promote", protocol.mirrored)
-    measured = measure(predictions, SCHEMES[params.scheme], protocol)
-    return measured.column("nme").to_numpy().astype(np.float64)
+    print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
+    return (
+        errors_of(params, registry, version, faces_to_measure(crops, params))
+        .column("nme")
+        .to_numpy()
+        .astype(np.float64)
+    )
+
+
+def errors_of(params: Params, registry: tracking.Registry, version: str, faces: pa.Table) -> pa.Table:
+    """A version's errors on faces (rows of shards), by the recipe's protocol: rows as of errors.parquet.
+
+    Raises:
+        ValueError: Its model cannot be fetched.
+    """
+    protocol = params.evaluate.on_test
+    with tempfile.TemporaryDirectory() as folder:
+        predictions = predict(registry.model_folder(version, Path(folder)), faces, "promote", protocol.mirrored)
+    return measure(predictions, SCHEMES[params.scheme], protocol)

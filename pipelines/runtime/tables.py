@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ ANNOTATIONS = "annotations.parquet"
 
 Fields = list[tuple[str, pa.DataType]]
 
-SPLITS = ("train", "val", "test")
+RESERVE = "reserve"
+SPLITS = ("train", "val", "test", RESERVE)
 
 # Of a table's schema: what its rows have in common, as JSON.
 NOTE = b"heatmark"
@@ -33,6 +34,11 @@ def face_fields(num_landmarks: int) -> Fields:
         ("subsets", pa.list_(pa.string())),
         ("landmarks", pa.list_(pa.float32(), 2 * num_landmarks)),
     ]
+
+
+def splits_shown(splits: Collection[str]) -> list[str]:
+    """All splits that faces may be in, in their order; the one that is kept aside only where there are faces in it."""
+    return [split for split in SPLITS if split != RESERVE or split in splits]
 
 
 FACE_COLUMNS = tuple(name for name, _ in face_fields(1))

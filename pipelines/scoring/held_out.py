@@ -11,17 +11,17 @@ from pipelines.params import Params
 from pipelines.runtime.tables import read_shards
 
 
-def faces_to_measure(crops: Path, params: Params) -> pa.Table:
-    """Test rows of the shards of all held-out datasets, in a folder for each.
+def faces_to_measure(crops: Path, params: Params, split: str = "test") -> pa.Table:
+    """Test rows of the shards of all held-out datasets, in a folder for each; or those kept aside, of the split "reserve".
 
     Of several datasets, a face's name begins with the dataset's, as 300w/afw/1_1, so that no two have the same; and each
     is a subset of its own, "dataset 300w", so that figures are given of each.
 
     Raises:
-        ValueError: A dataset has no test faces.
+        ValueError: A dataset has no faces of that split.
     """
     names = params.sources("test")
-    tables = {name: read_shards(crops / name, "test") for name in names}
+    tables = {name: read_shards(crops / name, split) for name in names}
     return pa.concat_tables([_of(name, table) if len(names) > 1 else table for name, table in tables.items()])
 
 

@@ -19,7 +19,7 @@ from flows.deploy import PLAN, deploy, end_what_was_left, planned, remove_others
 from flows.servers import HOST, _wait
 from tests.conftest import unused_port
 
-NAMES = ["measure", "promote", "retire", "retrain", "roll back"]
+NAMES = ["last look", "measure", "promote", "retire", "retrain", "roll back"]
 
 
 def test_a_schedule_is_what_prefect_yaml_says_but_for_what_is_given():
@@ -124,7 +124,9 @@ def test_a_deployment_that_prefect_yaml_has_no_more_is_removed_with_its_schedule
     assert [] == remove_others(client, plan)
     plan["deployments"] = [each for each in plan["deployments"] if each["name"] != "retire"]
     assert ["schedule: deployment 'retire' is not in prefect.yaml; it is removed"] == remove_others(client, plan)
-    assert ["measure", "promote", "retrain", "roll back"] == sorted(each.name for each in client.read_deployments())
+    assert ["last look", "measure", "promote", "retrain", "roll back"] == sorted(
+        each.name for each in client.read_deployments()
+    )
 
 
 def runs(client: SyncPrefectClient) -> list[FlowRun]:

@@ -165,6 +165,19 @@ def test_a_benchmarks_own_test_faces_are_the_only_ones() -> None:
     assert 30 < splits.count("val") < 90  # 0.3 of 200, the training faces
 
 
+def test_what_is_kept_aside_are_test_faces_and_the_others_stay_where_they_were() -> None:
+    subjects = [f"person{i}" for i in range(5000)]
+    before, after = (assign_splits(subjects, [None] * 5000, 0.1, 0.2, reserve) for reserve in (0.0, 0.3))
+    assert "reserve" not in before
+    assert {("reserve", "test")} == {pair for pair in zip(after, before, strict=True) if pair[0] != pair[1]}
+    assert pytest.approx(0.3, abs=0.044) == after.count("reserve") / before.count("test")  # three deviations
+
+
+def test_of_a_benchmarks_own_test_faces_none_are_kept_aside() -> None:
+    with pytest.raises(ValueError, match=r"this dataset has test faces of its own, .*: set it to 0\.0"):
+        assign_splits(["a", "b"], ["test", "train"], 0.1, 0.2, 0.5)
+
+
 def test_a_larger_validation_share_keeps_those_that_were_held_out() -> None:
     subjects = [f"person{i}" for i in range(300)]
     small, large = (assign_splits(subjects, [None] * 300, share, 0.2) for share in (0.1, 0.3))

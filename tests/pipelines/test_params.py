@@ -120,7 +120,10 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
     [
         ({"train.lr": None}, "missing key 'train.lr'"),
         ({"codec": None}, "missing key 'codec'"),
-        ({"ingest.shuffle": True}, "unknown key 'ingest.shuffle'; known: min_inside, test_share, val_share"),
+        (
+            {"ingest.shuffle": True},
+            "unknown key 'ingest.shuffle'; known: min_inside, reserve_share, test_share, val_share",
+        ),
         (
             {"extra": 1},
             "unknown key 'extra'; known: augment, codec, datasets, evaluate, ingest, loss, name, network, preprocess, "

@@ -64,7 +64,11 @@ class Evaluated(NamedTuple):
 @pytest.fixture(scope="session")
 def evaluated(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     """An untrained model with its evaluation on four drawn faces."""
-    folder = tmp_path_factory.mktemp("evaluated")
+    return evaluate_untrained(params, tmp_path_factory.mktemp("evaluated"), seed=0, key=KEY)
+
+
+def evaluate_untrained(params: Params, folder: Path, seed: int, key: str) -> Evaluated:
+    """Makes a model of a seed, and its evaluation on four drawn faces, in an empty folder."""
     made, reports, model = folder / "made", folder / "reports", folder / "made" / "model"
     shard = made / "crops" / "synthetic" / "test-00000-of-00001.parquet"
     for path in (shard, made / "code" / "train.json", made / "annotations" / "synthetic" / "card.html"):
@@ -73,14 +77,14 @@ def evaluated(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Evalu
     reports.mkdir()
     model.mkdir()
     draw_shard(shard, params, 4)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     LandmarkModel(params.model()).save(model)
-    (model / "training.json").write_text(json.dumps({"key": KEY, "trained_on": "train"}), encoding="utf-8")
+    (model / "training.json").write_text(json.dumps({"key": key, "trained_on": "train"}), encoding="utf-8")
     scheme, protocol = params.model().scheme, params.evaluate.on_test
     faces = faces_to_measure(made / "crops", params)
     errors = measure(Predictor(str(model), False).predict(faces), scheme, protocol)
     write_table(errors, reports / "errors.parquet")
-    metrics = {"training": KEY, **audited(errors, scheme, protocol)[0]}
+    metrics = {"training": key, **audited(errors, scheme, protocol)[0]}
     (reports / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     return Evaluated(params, model, reports, made)
 
