@@ -22,7 +22,7 @@ SET ?= train.lr=0.001
 # A file's tests share what takes long to make, so they stay together.
 BOTH_CORES := --numprocesses 2 --dist loadfile
 
-.PHONY: help demo retrain test test-slow test-faults test-deployment lint data pages schedule exp bench lock clean shell
+.PHONY: help demo retrain test test-slow test-nightly test-faults test-deployment lint data pages schedule exp bench lock clean shell
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,13 +48,16 @@ data: .venv/.done  ## draw the demo's faces into data/synthetic
 	heatmark draw data/synthetic --num-faces $(NUM_FACES) --seed $(SEED)
 
 test: .venv/.done  ## the tests, a whole flow among them
-	pytest $(BOTH_CORES) -m "not slow and not faults and not deployment"
+	pytest $(BOTH_CORES) -m "not slow and not nightly and not faults and not deployment"
 
 test-slow: .venv/.done  ## the longer ones: more flows, clusters, hostile data
 	pytest $(BOTH_CORES) -m slow
 
+test-nightly: .venv/.done  ## new data, a person's word on Prefect's page, a last look
+	pytest $(BOTH_CORES) -m nightly
+
 test-faults: .venv/.done  ## what runs is killed, stopped and changed; a version is made again
-	pytest -m faults
+	pytest $(BOTH_CORES) -m faults
 
 test-deployment: .venv/.done  ## the whole flow on PostgreSQL, an S3 store and two Ray nodes; a restore
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || { test $$(id -u) = 0 && apt-get update -q && apt-get install -qy postgresql; } \

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -143,12 +144,19 @@ def unused_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], AbstractContextManager[dict[str, str]]]:
+def ray_place() -> Iterator[Path]:
+    """What Ray nodes of the tests keep, logs too. Short, for Ray's sockets: pytest's own folders are not, on several cores."""
+    with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def ray_nodes(ray_place: Path) -> Callable[[int], AbstractContextManager[dict[str, str]]]:
     """Starts two Ray nodes of this machine, as `ray start` starts them, for a block; that gets the environment to join them."""
 
     @contextmanager
     def start(num_cpus: int) -> Iterator[dict[str, str]]:
-        port, folder = unused_port(), tmp_path_factory.mktemp("r")  # short, for Ray's sockets
+        port, folder = unused_port(), Path(tempfile.mkdtemp(dir=ray_place, prefix=""))
         (folder / "ray_bootstrap_config.yaml").write_text("provider: {type: local}\n")
         environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
         # Our defaults keep a Ray of our own to one node.

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import ray
 import ray.data
 from ray.data._internal.execution.execution_callback import ExecutionCallback
@@ -27,6 +28,8 @@ STORE_SHARE = 0.3
 # The store lies here, and must leave a part of it; a container's is often far too small, and Ray goes to the disk then.
 SHARED, SHARED_SHARE, LEAST_STORE = Path("/dev/shm"), 0.9, 1 << 30  # noqa: S108
 PACE_S = 0.05
+# Ray gives its own processes 15 and 30 seconds to begin, whatever the machine is busy with, and has no setting for it.
+STARTS, TOO_SLOW = 3, "timed out during startup"
 # Of a task whose worker process died, and of an actor: Ray Data's own default is for ever. Twice is enough for a
 # process that somebody killed; what crashes three times will crash again.
 MAX_RETRIES = 2
@@ -84,6 +87,25 @@ def _start(training_workers: int) -> None:
     # there is none. It inherits this home, in which the file says "local"; ours is put back at once.
     os.environ["HOME"] = str(_local_home())
     try:
+        for attempt in range(1, STARTS + 1):
+            if _started(training_workers, folder):
+                return
+            print(f"ray: it did not start in time, since this machine is busy ({attempt} of {STARTS})", flush=True)
+        raise ValueError(
+            f"Ray did not start {STARTS} times in a row: this machine is too busy, or its memory too small, for Ray's own "
+            f"processes to begin within 30 s; try again when it is quieter, or look into {folder}/session_latest/logs"
+        )
+    finally:
+        if home is None:
+            del os.environ["HOME"]
+        else:
+            os.environ["HOME"] = home
+
+
+def _started(training_workers: int, folder: Path) -> bool:
+    """Starts Ray, or ends what it has started of itself where it was too slow."""
+    before = set(psutil.Process().children())
+    try:
         ray.init(
             num_cpus=(os.cpu_count() or 1) + training_workers,
             object_store_memory=_store_bytes(),
@@ -94,11 +116,15 @@ def _start(training_workers: int) -> None:
             _temp_dir=str(folder),
             _system_config={"task_oom_retries": MAX_MEMORY_RETRIES},
         )
-    finally:
-        if home is None:
-            del os.environ["HOME"]
-        else:
-            os.environ["HOME"] = home
+    except Exception as error:
+        if TOO_SLOW not in str(error):
+            raise
+        left = [process for process in psutil.Process().children() if process not in before]
+        for process in left:
+            process.kill()  # those below them end with them
+        psutil.wait_procs(left)
+        return False
+    return True
 
 
 def _store_bytes() -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 RETRAIN = ("python", "-m", "flows.retrain")
 TINY = Path(__file__).parents[1] / "tiny.yaml"

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 
 from pipelines.splits import assign_splits
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 HEATMARK = ("python", "-m", "heatmark")
 TINY = Path(__file__).parents[1] / "tiny.yaml"

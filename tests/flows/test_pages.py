@@ -17,7 +17,7 @@ from tests.flows.browser import CHROMIUM, Page, browser
 from tests.flows.test_servers import serving
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.nightly,
     pytest.mark.timeout(3600),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
 ]
