@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,27 +18,19 @@ FINAL = ("python", "-m", "heatmark", "promote", "2", "--because", "the release",
 
 @pytest.fixture(scope="module")
 def project(make_project):
-    """With a champion, and a worse version beside it; then half of the test faces are kept aside."""
+    """By a recipe that keeps half of the test faces aside: a champion, and a worse version beside it."""
     project = make_project()
-    shutil.copy(TINY, project.root / "recipes" / "tiny.yaml")
+    recipe = TINY.read_text().replace("reserve_share: 0.0", "reserve_share: 0.5")
+    (project.root / "recipes" / "tiny.yaml").write_text(recipe)
     project.run("python", "-m", "pipelines.draw", "data/synthetic", "--num-faces", "64", "--size", "128")
-    project.run(*RETRAIN, "--recipe", "recipes/tiny.yaml")
+    project.first = project.run(*RETRAIN, "--recipe", "recipes/tiny.yaml").stdout
     project.edit("params.yaml", ("lr: 0.01", "lr: 0.0000001"))
     project.run(*RETRAIN)
-    project.before = project.run(*FINAL, check=False)
-    project.edit("params.yaml", ("reserve_share: 0.0", "reserve_share: 0.5"))
-    project.aside = project.run(*RETRAIN).stdout
     return project
 
 
-def test_without_such_faces_it_is_refused_with_what_makes_them(project):
-    assert 1 == project.before.returncode
-    assert "heatmark: no faces of recipe tiny were kept aside (" in project.before.stderr
-
-
-def test_keeping_faces_aside_trains_nothing_again_and_measures_the_others_alone(project):
-    assert re.search(r"ingest: 64 faces \(\d+ train, \d+ val, \d+ test, \d+ reserve\)", project.aside), project.aside
-    assert "train: epoch" not in project.aside
+def test_a_retraining_measures_the_other_test_faces_alone(project):
+    assert re.search(r"ingest: 64 faces \(\d+ train, \d+ val, \d+ test, \d+ reserve\)", project.first), project.first
     crops = project.root / "artifacts/tiny/crops/synthetic"
     measured, aside = (
         {face for path in paths for face in pq.read_table(path).column("face").to_pylist()}
