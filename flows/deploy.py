@@ -20,7 +20,8 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Cancelled, Crashed
@@ -75,6 +76,29 @@ def deploy(client: SyncPrefectClient, plan: dict[str, Any]) -> None:
         done = subprocess.run([*words, str(file)], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ValueError(f"prefect.yaml could not be deployed: {(done.stderr or done.stdout).strip()}")
+
+
+def refuse_another(client: SyncPrefectClient) -> None:
+    """On a server for several, deployments have one name for all: a second checkout would take the first one's runs.
+
+    Raises:
+        ValueError: Another checkout's worker is at work on this server.
+    """
+    folders = {_folder(each) for each in client.read_deployments(limit=200) if each.work_pool_name == POOL}
+    if not folders - {str(ROOT)}:
+        return
+    for worker in client.read_workers_for_work_pool(POOL):
+        if worker.status == WorkerStatus.ONLINE:
+            raise ValueError(
+                f"this Prefect server serves the schedule of another checkout, {', '.join(sorted(folders - {str(ROOT)}))}, by "
+                f"{worker.name}: end that one, or give this checkout a server of its own"
+            )
+
+
+def _folder(deployment: DeploymentResponse) -> str:
+    """Where its flow is to be run, as `prefect deploy` notes it."""
+    steps = [step for each in deployment.pull_steps or [] for step in each.values()]
+    return next((step["directory"] for step in steps if "directory" in step), "")
 
 
 def end_what_was_left(client: SyncPrefectClient) -> list[str]:

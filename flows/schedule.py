@@ -48,7 +48,8 @@ def _deploy(cron: str | None, parameters: dict[str, str | None], own: bool) -> N
 
     plan = deploy.planned(deploy.PLAN, cron, parameters)
     with get_client(sync_client=True) as client:
-        # On a server for several, others may be at work for a pool of this name.
+        if not own:
+            deploy.refuse_another(client)
         said = [*deploy.end_what_was_left(client), *deploy.remove_others(client, plan)] if own else []
         said += deploy.skip_missed(client)
         deploy.deploy(client, plan)

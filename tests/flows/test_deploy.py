@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -15,8 +16,20 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Running
 
-from flows.deploy import PLAN, deploy, end_what_was_left, planned, remove_others, retrain_of, skip_missed
+import flows.deploy
+from flows.deploy import (
+    PLAN,
+    POOL,
+    deploy,
+    end_what_was_left,
+    planned,
+    refuse_another,
+    remove_others,
+    retrain_of,
+    skip_missed,
+)
 from flows.servers import HOST, _wait
+from pipelines.runtime.environment import ROOT
 from tests.conftest import unused_port
 
 NAMES = ["last look", "measure", "promote", "retire", "retrain", "roll back"]
@@ -88,6 +101,20 @@ def test_a_wrong_parameter_is_refused_before_a_run_is_made(client, wrong):
     promote = client.read_deployment_by_name("promote/promote")
     with pytest.raises(PrefectHTTPStatusError, match=next(iter(wrong))):
         client.create_flow_run_from_deployment(promote.id, parameters={**right, **wrong})
+
+
+@pytest.mark.slow
+def test_another_checkout_whose_worker_is_at_work_is_not_pushed_aside(client, monkeypatch):
+    refuse_another(client)  # its own deployments, and nobody at work
+    monkeypatch.setattr(flows.deploy, "ROOT", Path("/elsewhere"))
+    refuse_another(client)  # whoever deployed them is gone
+    client.send_worker_heartbeat(POOL, "ann's worker", heartbeat_interval_seconds=30)
+    with pytest.raises(
+        ValueError, match=f"serves the schedule of another checkout, {ROOT}, by ann's worker: end that one"
+    ):
+        refuse_another(client)
+    monkeypatch.setattr(flows.deploy, "ROOT", ROOT)
+    refuse_another(client)
 
 
 @pytest.mark.slow
