@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from flows.apart import undisturbed
 from pipelines.runtime import neighbours
-from pipelines.runtime.environment import STATE
+from pipelines.runtime.environment import ROOT, STATE
 from pipelines.runtime.outputs import alone, in_turn, whole_file
 
 LOCK = "dvc.lock"
@@ -17,6 +18,10 @@ LOCK = "dvc.lock"
 COMMAND_LOCK = STATE / "command.lock"
 # What DVC writes and git keeps; from the lock DVC brings its other outputs back itself.
 KEPT = ("params.yaml", LOCK, "reports/*/metrics.json")
+# How the workspace was, while an experiment runs; there afterwards only if that was killed.
+BEFORE = Path(".state/before_experiment.json")
+# What a killed one has left of these, in case that somebody has changed it since by hand.
+LEFT = Path(".state/left_by_experiment")
 
 
 @contextmanager
@@ -32,6 +37,7 @@ def only_writer() -> Iterator[None]:
     with alone(STATE / "retrain.lock", busy):
         with in_turn(COMMAND_LOCK, left_running):
             pass
+        put_back_left(ROOT)
         yield
 
 
@@ -50,18 +56,43 @@ def left_running() -> str:
 @contextmanager
 def put_back(root: Path) -> Iterator[None]:
     """Puts the workspace back as it was, however the block ends: `KEPT` byte for byte, DVC's outputs, and git's branch."""
-    before, branch = kept(root), current_branch(root)
+    before = {path.relative_to(root).as_posix(): content.decode("latin-1") for path, content in kept(root).items()}
+    (root / BEFORE).parent.mkdir(exist_ok=True)
+    with whole_file(root / BEFORE) as partial:
+        partial.write_text(json.dumps({"branch": current_branch(root), "files": before}), encoding="utf-8")
     try:
         yield
     finally:
         with undisturbed():
-            write_kept(root, before)
-            # DVC leaves it while it works; where it had to be killed, it did not come back.
-            if branch and branch != current_branch(root):
-                subprocess.run(["git", "symbolic-ref", "HEAD", branch], cwd=root, check=True)
-            if root / LOCK in before:
-                # What it cannot bring back, the next retraining makes.
-                subprocess.run(["dvc", "checkout", "--quiet", "dvc.yaml"], cwd=root, capture_output=True, check=False)
+            _restore(root)
+
+
+def put_back_left(root: Path) -> None:
+    """Does what an experiment that was killed could not do any more."""
+    if not (root / BEFORE).exists():
+        return
+    for path, content in kept(root).items():
+        copy = root / LEFT / path.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+    _restore(root)
+    print(
+        f"an experiment was killed before it could put the workspace back: that is done now; what it held until now is in {LEFT}",
+        flush=True,
+    )
+
+
+def _restore(root: Path) -> None:
+    noted = json.loads((root / BEFORE).read_text(encoding="utf-8"))
+    branch, before = noted["branch"], {root / name: text.encode("latin-1") for name, text in noted["files"].items()}
+    write_kept(root, before)
+    # DVC leaves it while it works; where it had to be killed, it did not come back.
+    if branch and branch != current_branch(root):
+        subprocess.run(["git", "symbolic-ref", "HEAD", branch], cwd=root, check=True)
+    if root / LOCK in before:
+        # What it cannot bring back, the next retraining makes.
+        subprocess.run(["dvc", "checkout", "--quiet", "dvc.yaml"], cwd=root, capture_output=True, check=False)
+    (root / BEFORE).unlink()
 
 
 def kept(root: Path) -> dict[Path, bytes]:

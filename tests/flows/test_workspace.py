@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.workspace import put_back
+from flows.workspace import put_back, put_back_left
 from pipelines.runtime.environment import ROOT
 
 # Writes params.yaml, says so, and undoes it slowly when it is stopped.
@@ -69,6 +69,24 @@ def test_files_are_put_back_byte_for_byte_however_the_block_ends(root, error):
         if error:
             raise error
     assert expected == files(root)
+
+
+def test_what_a_killed_one_left_is_put_back_by_the_next_command_and_kept_beside(root, capsys):
+    code = "import os, sys; from pathlib import Path; from flows.workspace import put_back; "
+    code += "root = Path(sys.argv[1]); block = put_back(root); block.__enter__(); "
+    code += "(root / 'params.yaml').write_text('epochs: 2'); (root / 'dvc.lock').write_text('stages: {}'); os.kill(os.getpid(), 9)"
+    before = files(root)
+    assert -9 == subprocess.run([sys.executable, "-c", code, str(root)], cwd=ROOT, check=False).returncode
+    assert "epochs: 2" == (root / "params.yaml").read_text()
+    put_back_left(root)
+    left = {".state/left_by_experiment/" + name for name in ("params.yaml", "dvc.lock", "reports/demo/metrics.json")}
+    assert before == {name: content for name, content in files(root).items() if name not in left}
+    assert "epochs: 2" == (root / ".state/left_by_experiment/params.yaml").read_text()
+    assert capsys.readouterr().out.startswith(
+        "an experiment was killed before it could put the workspace back: that is done now;"
+    )
+    put_back_left(root)
+    assert "" == capsys.readouterr().out
 
 
 def test_git_is_on_its_branch_again_where_dvc_was_killed_and_left_it(root):
