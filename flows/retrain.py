@@ -241,6 +241,19 @@ def run_stage(stage: str) -> None:
     bring_up_to_date(stage, ROOT)
 
 
+def refuse_edited(asked: bytes) -> None:
+    """Whether params.yaml is still what the retraining began with: a model would be registered under other params than its own.
+
+    Raises:
+        ValueError: It was edited meanwhile.
+    """
+    if not PARAMS.exists() or PARAMS.read_bytes() != asked:
+        raise ValueError(
+            "params.yaml was edited while the retraining ran: nothing is registered, and the stages that ended are kept; run it again for "
+            "what params.yaml says now"
+        )
+
+
 @task(cache_policy=NO_CACHE, task_run_name="start")
 def lay_start(params: Params) -> bool:
     """Lays down the model that the training starts from, below data/; returns whether that changed anything."""
@@ -374,12 +387,14 @@ def retrain(recipe: str = "", data: str = "", wait_h: Hours = WAIT_H) -> dict:
         use_recipe(recipe, params)
         if data:
             bring(data, params)
-        version = version_data()
+        version, asked = version_data(), PARAMS.read_bytes()
         for stage in stages_of(params):
+            refuse_edited(asked)
             if stage == "train" and params.train.start_from and lay_start(params):
                 version = version_data()
                 run_stage("code")
             run_stage(stage)
+        refuse_edited(asked)
         push()
         registered = register(params)
         decision, metrics = promote(params, registered), metrics_of(params)

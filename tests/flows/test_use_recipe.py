@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+import flows.retrain
 from pipelines.params import whole_text
 from pipelines.runtime.environment import ROOT
 
@@ -53,3 +54,16 @@ def test_a_params_yaml_that_is_not_whole_is_refused_for_what_dvc_would_make_of_i
     lacking = "datasets.synthetic.share, datasets.synthetic.held_out"
     assert f"params.yaml leaves out {lacking}, but DVC reads whole files: move it to recipes/" in done.stderr
     project.run("git", "checkout", "params.yaml")
+
+
+def test_a_params_yaml_that_is_edited_between_two_stages_ends_the_retraining(tmp_path, monkeypatch):
+    params = tmp_path / "params.yaml"
+    monkeypatch.setattr(flows.retrain, "PARAMS", params)
+    params.write_text("epochs: 40")
+    flows.retrain.refuse_edited(b"epochs: 40")
+    params.write_text("epochs: 2")
+    with pytest.raises(ValueError, match=r"params\.yaml was edited while the retraining ran: nothing is registered"):
+        flows.retrain.refuse_edited(b"epochs: 40")
+    params.unlink()
+    with pytest.raises(ValueError, match=r"params\.yaml was edited"):
+        flows.retrain.refuse_edited(b"epochs: 40")
