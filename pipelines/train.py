@@ -16,6 +16,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from components.model import LandmarkModel
@@ -95,7 +96,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         with tracking.answering():
             run.log_params(params.model_dump())
             run.set_tags({**tags, **datasets_tags(params), **parent.tags})
-        fit = fit_with_ray if params.train.num_workers else fit_here
+        fit = partial(fit_with_ray, on_stop=run.stopped) if params.train.num_workers else fit_here
         state, weights = fit(training, progress_of(training, run))
         model = LandmarkModel(config)
         facts = {"key": key, **summary(state), "trained_on": trained_on(params, parent), **parent.facts}
@@ -110,9 +111,9 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
             last, weights = fit(second, progress_of(second, run, "refit"))
             model.load_weights(weights)
             facts["refit_steps"] = last["step"]
-    with whole_folder(out) as partial:
-        model.save(partial)
-        (partial / TRAINING).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    with whole_folder(out) as folder:
+        model.save(folder)
+        (folder / TRAINING).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     write_csv(curves, HISTORY, ([point[name] for name in HISTORY] for point in state["history"]))
     best = state["best"]
     print(f"train: best validation NME {best['val_nme']:.2%}, at step {best['step']} of {training.plan.total}: {out}")

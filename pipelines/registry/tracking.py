@@ -203,12 +203,16 @@ class Run:
         try:
             yield
         except (KeyboardInterrupt, SystemExit):  # the latter is Ray's answer to a SIGTERM
-            self._end(RunStatus.KILLED)
+            self.stopped()
             raise
         except BaseException:
             self._end(RunStatus.FAILED)
             raise
         self._end(RunStatus.FINISHED)
+
+    def stopped(self) -> None:
+        """Shown as killed from now on."""
+        self._end(RunStatus.KILLED)
 
     def _end(self, status: int) -> None:
         self.outbox.add({"status": RunStatus.to_string(status), "time": _now()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -203,8 +204,16 @@ def check_resources(params: Params, cluster_has: dict[str, float]) -> None:
         )
 
 
-def fit_with_ray(training: Training, on_metrics: Callable[[Metrics], None]) -> tuple[State, Weights]:
+def fit_with_ray(
+    training: Training, on_metrics: Callable[[Metrics], None], on_stop: Callable[[], None]
+) -> tuple[State, Weights]:
     """Trains on Ray Train; a lost worker is replaced, and all go on from the last checkpoint.
+
+    Args:
+        training: That is asked for.
+        on_metrics: Called with each evaluation.
+        on_stop: Called at once when the training is told to end. Ray's own processes are told at the same time, and Ray aborts
+            this one within seconds of losing them.
 
     Raises:
         ValueError: Workers were lost more than `max_failures` times, or the training itself failed.
@@ -247,13 +256,37 @@ def fit_with_ray(training: Training, on_metrics: Callable[[Metrics], None]) -> t
         )
         with listening(metrics, on_metrics):
             try:
-                result = trainer.fit()
+                with _told(on_stop):
+                    result = trainer.fit()
             except TrainingFailedError as error:
                 raise ValueError(f"training failed: {first_cause(error)}") from error
         assert result.checkpoint is not None
         with result.checkpoint.as_directory() as folder:
             state = read_state(Path(folder))
         return state, best_of((checkpoint for checkpoint, _ in result.best_checkpoints), state)
+
+
+@contextmanager
+def _told(on_stop: Callable[[], None]) -> Iterator[None]:
+    """Calls it as soon as a signal tells this process to end: the main thread waits in Ray then, and hears of it late or never."""
+    heard, hears = os.pipe()
+    os.set_blocking(hears, False)
+    before = signal.set_wakeup_fd(hears, warn_on_full_buffer=False)
+
+    def listen() -> None:
+        while number := os.read(heard, 1):
+            if number[0] in (signal.SIGINT, signal.SIGTERM):
+                on_stop()
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(hears)  # which ends the listener
+        listener.join()
+        os.close(heard)
 
 
 def first_cause(error: BaseException) -> str:
