@@ -424,8 +424,8 @@ def main(recipe: str | None = None, data: str | None = None) -> None:
         summary = retrain(recipe or "", data or "")
     except httpx.TransportError as error:  # after Prefect has asked again for a minute
         raise ValueError(
-            f"Prefect's server went away ({type(error).__name__}): the stages that ended are kept, and the same command goes on with the "
-            "next one; start the server, or unset PREFECT_API_URL to do without"
+            f"Prefect's server went away ({type(error).__name__}): what is said above is done and kept, and the same command goes on from "
+            "there; start the server, or unset PREFECT_API_URL to do without"
         ) from error
     show(Summary(**summary))
 
