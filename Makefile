@@ -53,10 +53,10 @@ test: .venv/.done  ## the tests, a whole flow among them
 test-slow: .venv/.done  ## the longer ones: more flows, clusters, hostile data
 	pytest $(BOTH_CORES) -m slow
 
-test-nightly: .venv/.done  ## new data, a person's word on Prefect's page, a last look
+test-nightly: .venv/.done  ## new data, a person's word on Prefect's page, a last look, a version made again
 	pytest $(BOTH_CORES) -m nightly
 
-test-faults: .venv/.done  ## what runs is killed, stopped and changed; a version is made again
+test-faults: .venv/.done  ## what runs is killed, stopped and changed
 	pytest $(BOTH_CORES) -m faults
 
 test-deployment: .venv/.done  ## the whole flow on PostgreSQL, an S3 store and two Ray nodes; a restore

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.nightly
 
 ROOT = Path(__file__).parents[2]
 LOSS = "components/losses/heatmap.py"
