@@ -72,8 +72,10 @@ def promote(registry: tracking.Registry, params: Params, faces: pa.Table, versio
         raise ValueError(
             f"{registry.name} has no champion to be better than: `heatmark promote {version} --because ...` makes it one"
         )
+    champion, challenger = (errors_of(params, registry, each, faces) for each in (entry.champion, version))
+    # Counted after what takes long, so that somebody else's look of meanwhile counts too.
     looks = 1 + sum(earlier.looked == KEPT_ASIDE for earlier in history.entries())
-    decision = _compared(params, registry, (entry.champion, version), faces, looks)
+    decision = _decide(champion, challenger, params, looks)
     reason = f"look {looks} at the faces kept aside: {decision.reason}"
     if isinstance(decision, Promote):
         reason = f"{entry.reason}; {reason}"
@@ -82,11 +84,8 @@ def promote(registry: tracking.Registry, params: Params, faces: pa.Table, versio
     return entry
 
 
-def _compared(
-    params: Params, registry: tracking.Registry, versions: tuple[str, str], faces: pa.Table, looks: int
-) -> Decision:
-    """What the gate says of a champion and a challenger on faces of the n-th look."""
-    champion, challenger = (errors_of(params, registry, version, faces) for version in versions)
+def _decide(champion: pa.Table, challenger: pa.Table, params: Params, looks: int) -> Decision:
+    """What the gate says of the errors of both on faces of the n-th look."""
     rows = pa.array(counted(challenger, params.evaluate.on_test))
     theirs = champion.filter(rows).column("nme").to_numpy().astype(np.float64)
     policy = params.promotion.model_copy(update={"looks_per_year": 2**looks})
