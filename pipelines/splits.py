@@ -34,12 +34,12 @@ def assign_splits(
     Raises:
         ValueError: Faces are to be kept aside of a benchmark's own test faces.
     """
-    if "test" in given and reserve_share:
-        raise ValueError(
-            "ingest.reserve_share keeps test faces aside, but this dataset has test faces of its own, and its figures are those "
-            "of all of them: set it to 0.0"
-        )
     if "test" in given:
+        if reserve_share:
+            raise ValueError(
+                "ingest.reserve_share keeps test faces aside, but this dataset has test faces of its own, and its figures are those "
+                "of all of them: set it to 0.0"
+            )
         test_share = 0.0
     share = {subject: _hash_share(subject) for subject in set(subjects)}
     return [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
 from pipelines.params import Params, load_params
@@ -87,6 +86,6 @@ def promote(registry: tracking.Registry, params: Params, faces: pa.Table, versio
 def _decide(champion: pa.Table, challenger: pa.Table, params: Params, looks: int) -> Decision:
     """What the gate says of the errors of both on faces of the n-th look."""
     rows = pa.array(counted(challenger, params.evaluate.on_test))
-    theirs = champion.filter(rows).column("nme").to_numpy().astype(np.float64)
     policy = params.promotion.model_copy(update={"looks_per_year": 2**looks})
-    return decide(theirs, measured(challenger.filter(rows)), policy)
+    theirs, ours = (measured(errors.filter(rows)) for errors in (champion, challenger))
+    return decide(theirs.nme, ours, policy)

@@ -127,14 +127,9 @@ def champion_nme(
         if tags.get("protocol") == f"{protocol.name}:{protocol.hash}":
             stored = tracking.fetch(registry.client, tags["run_id"], "evaluation/errors.parquet", Path(folder))
             if stored and same_faces(errors := read_table(stored), challenger):
-                return errors.column("nme").to_numpy().astype(np.float64)
+                return measured(errors).nme
     print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
-    return (
-        errors_of(params, registry, version, faces_to_measure(crops, params))
-        .column("nme")
-        .to_numpy()
-        .astype(np.float64)
-    )
+    return measured(errors_of(params, registry, version, faces_to_measure(crops, params))).nme
 
 
 def errors_of(params: Params, registry: tracking.Registry, version: str, faces: pa.Table) -> pa.Table:

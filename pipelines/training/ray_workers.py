@@ -254,10 +254,9 @@ def fit_with_ray(
                 checkpoint_config=CheckpointConfig(num_to_keep=2, checkpoint_score_attribute=IMPROVED),
             ),
         )
-        with listening(metrics, on_metrics):
+        with listening(metrics, on_metrics), _told(on_stop):
             try:
-                with _told(on_stop):
-                    result = trainer.fit()
+                result = trainer.fit()
             except TrainingFailedError as error:
                 raise ValueError(f"training failed: {first_cause(error)}") from error
         assert result.checkpoint is not None

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import unused_port
 
 pytestmark = pytest.mark.faults
 
@@ -32,9 +33,7 @@ def project(make_project):
 
 def server(folder: Path) -> tuple[subprocess.Popen, str]:
     """Prefect's server, once it answers, and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     words = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     environment = {**os.environ, "PREFECT_HOME": str(folder)}
     with (folder / "server.log").open("w") as log:
