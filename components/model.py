@@ -28,7 +28,8 @@ from components.schemes import Scheme
 
 # ImageNet's channel means and deviations, as in HIH's released code.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-FORMAT = 1
+# What `save` writes. Format 1 is read too: it had no `mirror_offset`.
+FORMAT = 2
 # Faces per forward pass of `find`: bounds its memory.
 BATCH = 64
 # Root mean square of the first maps, in that of the targets, under losses of the maps themselves: noise is a hundredth of the
@@ -41,6 +42,7 @@ HEAD = "decimal."
 BOXES = ("annotated", "landmarks")
 EXPAND = Range(0.01, 100, "the crop's side in longer sides of the box; published ones are from 1 to 2")
 LANDMARKS = Range(1, 1000, "the densest public markups have a few hundred")
+MIRROR_OFFSET = Range(-100, 100, "crop px; annotators err by less than one")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class ModelConfig:
         heatmap_loss: Key in `HEATMAP_LOSSES`; says how the outputs are read.
         expand: Side of the crop in longer sides of the box.
         box: What the boxes are: "landmarks" or "annotated".
+        mirror_offset: How far right of what the network says the landmarks are, crop px. A network that is trained on
+            mirrored faces too cannot learn that annotators clicked to one side.
 
     Raises:
         ValueError: An unknown loss or box, or a number out of its bounds.
@@ -65,11 +69,13 @@ class ModelConfig:
     heatmap_loss: str
     expand: float
     box: str
+    mirror_offset: float = 0.0
 
     def __post_init__(self) -> None:
         check_known(HEATMAP_LOSSES, "heatmap loss", self.heatmap_loss)
         check_known(BOXES, "box", self.box)
         check_range("expand", self.expand, EXPAND)
+        check_range("mirror_offset", self.mirror_offset, MIRROR_OFFSET)
         check_range("the number of landmarks", self.scheme.num_landmarks, LANDMARKS)
 
     def to_dict(self) -> dict:
@@ -82,6 +88,7 @@ class ModelConfig:
             "heatmap_loss": self.heatmap_loss,
             "expand": self.expand,
             "box": self.box,
+            "mirror_offset": self.mirror_offset,
         }
 
     @classmethod
@@ -93,9 +100,9 @@ class ModelConfig:
         """
         if not isinstance(fields, dict):
             raise ValueError(f"expected the fields of a model, got {shortened(fields)}")
-        if type(fields.get("format")) is not int or fields["format"] != FORMAT:
-            raise ValueError(f"model format {shortened(fields.get('format'))}; this code reads format {FORMAT}")
-        known = {"format", *cls.__dataclass_fields__}
+        if type(fields.get("format")) is not int or fields["format"] not in (1, FORMAT):
+            raise ValueError(f"model format {shortened(fields.get('format'))}; this code reads formats 1 and {FORMAT}")
+        known = {"format", *cls.__dataclass_fields__} - ({"mirror_offset"} if fields["format"] == 1 else set())
         if set(fields) != known:
             missing, unknown = sorted(known - set(fields)), shortened(sorted(set(fields) - known))
             raise ValueError(
@@ -108,6 +115,7 @@ class ModelConfig:
             heatmap_loss=checked(fields["heatmap_loss"], str, "heatmap_loss"),
             expand=checked(fields["expand"], float, "expand"),
             box=checked(fields["box"], str, "box"),
+            mirror_offset=checked(fields.get("mirror_offset", 0.0), float, "mirror_offset"),
         )
 
 
@@ -191,14 +199,15 @@ class LandmarkModel(nn.Module):
         """
         self.eval()
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).to(self.mean.device)
-        found = self._find_on_crops(batch.contiguous())
-        if not mirrored:
-            return found
-        other, flip = self._find_on_crops(batch.flip(-1).contiguous()), list(self.config.scheme.flip)
-        landmarks = mirror(other.landmarks, self.config.codec.crop)[:, flip]
-        return Found((found.landmarks + landmarks) / 2, (found.confidence + other.confidence[:, flip]) / 2)
+        landmarks, confidence = self._find_on_crops(batch.contiguous())
+        if mirrored:
+            other, flip = self._find_on_crops(batch.flip(-1).contiguous()), list(self.config.scheme.flip)
+            landmarks = (landmarks + mirror(other.landmarks, self.config.codec.crop)[:, flip]) / 2
+            confidence = (confidence + other.confidence[:, flip]) / 2
+        return Found(landmarks + np.array([self.config.mirror_offset, 0], np.float32), confidence)
 
     def _find_on_crops(self, batch: torch.Tensor) -> Found:
+        """Crops (N, 3, H, W) -> landmarks as the network says them, crop px, and their confidence."""
         outputs = self(batch)
         _check_finite(outputs)
         decoded = self.decode(outputs)

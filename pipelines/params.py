@@ -175,6 +175,8 @@ class TrainParams(Section):
     """Decay per step of the averaged weights, which are the ones that are kept."""
     fit_temperature: bool
     """Whether the soft-argmax's temperature is fitted on the validation faces after the training."""
+    fit_mirror_offset: bool
+    """Whether what annotators clicked to one side, which mirrored faces hide from the network, is fitted on them too."""
     refit: bool
     """Whether a second training takes the validation faces in, ended where the first was best; its weights are kept."""
     evaluations: Annotated[int, Field(gt=0, le=MOST_EVALUATIONS)]

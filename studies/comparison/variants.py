@@ -89,12 +89,13 @@ def recipe_of(base: Params, variant: str, seed: int, epochs: int) -> Params:
         ValueError: They do not go with the base.
     """
     changes = VARIANTS[variant]
-    train = {"seed": seed, "epochs": max(1, int(epochs * changes.share)), "num_workers": 0, "fit_temperature": False}
+    train = {"seed": seed, "epochs": max(1, int(epochs * changes.share)), "num_workers": 0}
+    as_published = {"fit_temperature": False, "fit_mirror_offset": False}
     return with_changes(
         base,
         {
             "codec": {**changes.codec, "stride": base.model().codec.stride},
             "loss": {"num_views": 1, "siamese_weight": 0.0, **changes.loss},
-            "train": {**train, **changes.train},
+            "train": {**train, **as_published, **changes.train},
         },
     )

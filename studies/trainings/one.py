@@ -27,6 +27,7 @@ from pipelines.runtime.outputs import alone
 from pipelines.runtime.tables import from_column, write_csv
 from pipelines.scoring.predict import BATCH, Predictor
 from pipelines.training.loop import HISTORY
+from pipelines.training.mirror_offset import with_mirror_offset
 from pipelines.training.temperature import with_fitted_temperature
 from pipelines.training.workers import Metrics, Training, fit_here
 from studies.inputs.crops import read_crops
@@ -54,6 +55,8 @@ def train(crops: Path, folder: Path) -> None:
     model.load_weights(weights)
     if params.train.fit_temperature:
         model, _ = with_fitted_temperature(model, training.val, params)
+    if params.train.fit_mirror_offset:
+        model = with_mirror_offset(model, training.val, params)
     (folder / MODEL).mkdir()
     model.save(folder / MODEL)
     write_csv(folder / CURVES, HISTORY, ([point[name] for name in HISTORY] for point in state["history"]))

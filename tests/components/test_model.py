@@ -212,7 +212,7 @@ def test_a_saved_model_predicts_the_same(model: LandmarkModel, tmp_path: Path) -
 def test_a_model_is_a_safetensors_and_a_json_file(model: LandmarkModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     assert sorted([CONFIG, WEIGHTS]) == sorted(path.name for path in tmp_path.iterdir())
-    assert 1 == json.loads((tmp_path / CONFIG).read_text())["format"]
+    assert 2 == json.loads((tmp_path / CONFIG).read_text())["format"]
 
 
 def test_a_model_is_saved_from_channels_last_weights_too(model: LandmarkModel, tmp_path: Path) -> None:
@@ -238,8 +238,11 @@ def test_a_missing_file_is_named(model: LandmarkModel, tmp_path: Path, name: str
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"format": 2}, "model format 2; this code reads format 1"),
-        ({"format": None}, "model format None; this code reads format 1"),
+        ({"format": 3}, "model format 3; this code reads formats 1 and 2"),
+        ({"format": None}, "model format None; this code reads formats 1 and 2"),
+        ({"format": 1}, "the fields of a model lack nothing, and ['mirror_offset'] are not known"),
+        ({"mirror_offset": 101}, "mirror_offset is 101.0: expected -100 to 100 (crop px; annotators err by less than one)"),
+        ({"mirror_offset": "1"}, "mirror_offset: expected a finite number, got '1'"),
         ({"codec": {"name": "hhi"}}, "unknown codec 'hhi'; known: hih, rounded, subpixel"),
         ({"network": {"name": "unet", "width": 4, "depth": 2}}, "network 'unet' has no depth; it has width"),
         ({"heatmap_loss": "l3"}, "unknown heatmap loss 'l3'; known: adaptive_wing, cross_entropy, mse, star"),
@@ -336,3 +339,34 @@ def test_it_is_the_mean_of_both(model: LandmarkModel) -> None:
     x, y = other.landmarks[:, list(model.config.scheme.flip)].transpose(2, 0, 1)
     expected = (plain.landmarks + np.stack([63 - x, y], -1)) / 2
     np.testing.assert_allclose(expected, model.predict_crops(picture[None], mirrored=True).landmarks, atol=1e-4)
+
+
+# Landmarks that were annotated to one side.
+
+
+def test_answers_are_moved_to_the_right_in_crop_px(model: LandmarkModel) -> None:
+    (picture,), box = pictures((90, 120)), np.array([[30.0, 20.0, 80.0, 70.0]])
+    moving = with_offset(model, 0.5)
+    scale = 64 / (1.3 * 50)  # crop px in one of the picture
+    moved = moving.predict([picture], box) - model.predict([picture], box)
+    np.testing.assert_allclose(moved, np.broadcast_to([0.5 / scale, 0], moved.shape), atol=1e-4)
+
+
+def test_the_mean_with_the_mirror_image_is_moved_as_far(model: LandmarkModel) -> None:
+    (picture,) = pictures((64, 64))
+    found = [of.predict_crops(picture[None], mirrored=True).landmarks for of in (model, with_offset(model, 0.5))]
+    np.testing.assert_allclose(found[1] - found[0], np.broadcast_to([0.5, 0], found[0].shape), atol=1e-4)
+
+
+def test_a_model_of_the_former_format_moves_nothing(model: LandmarkModel, tmp_path: Path) -> None:
+    with_offset(model, 0.5).save(tmp_path)
+    fields = json.loads((tmp_path / CONFIG).read_text())
+    del fields["mirror_offset"]
+    (tmp_path / CONFIG).write_text(json.dumps({**fields, "format": 1}))
+    assert 0.0 == LandmarkModel.load(tmp_path).config.mirror_offset
+
+
+def with_offset(model: LandmarkModel, offset: float) -> LandmarkModel:
+    moving = LandmarkModel(replace(model.config, mirror_offset=offset))
+    moving.load_weights(model.weights())
+    return moving

@@ -24,7 +24,7 @@ MODEL = "artifacts/tiny/model"
 def params(refit: bool) -> dict:
     fields = yaml.safe_load(TINY.read_text())
     fields["codec"] = CODEC
-    fields["train"].update(epochs=4, evaluations=4, num_workers=0, fit_temperature=True, refit=refit)
+    fields["train"].update(epochs=4, evaluations=4, num_workers=0, fit_temperature=True, fit_mirror_offset=True, refit=refit)
     return fields
 
 
@@ -67,7 +67,8 @@ def test_its_weights_are_the_models_and_everything_else_is_the_first_ones(projec
     weights = [load_file(folder / "model.safetensors") for folder in (first, second)]
     assert weights[0].keys() == weights[1].keys()
     assert any((value != weights[1][name]).any() for name, value in weights[0].items())
-    assert LandmarkModel.load(first).config == LandmarkModel.load(second).config  # with the temperature
+    assert LandmarkModel.load(first).config == LandmarkModel.load(second).config  # with temperature and offset
+    assert "train: validation landmarks lie " in project.said
     for name in ("best_step", "val_nme", "steps", "val_nme_by_temperature"):
         assert facts(first)[name] == facts(second)[name]
     assert (project.root / "plain.csv").read_text() == (project.root / "reports/tiny/curves.csv").read_text()
