@@ -241,7 +241,10 @@ def test_a_missing_file_is_named(model: LandmarkModel, tmp_path: Path, name: str
         ({"format": 3}, "model format 3; this code reads formats 1 and 2"),
         ({"format": None}, "model format None; this code reads formats 1 and 2"),
         ({"format": 1}, "the fields of a model lack nothing, and ['mirror_offset'] are not known"),
-        ({"mirror_offset": 101}, "mirror_offset is 101.0: expected -100 to 100 (crop px; annotators err by less than one)"),
+        (
+            {"mirror_offset": 101},
+            "mirror_offset is 101.0: expected -100 to 100 (crop px; annotators err by less than one)",
+        ),
         ({"mirror_offset": "1"}, "mirror_offset: expected a finite number, got '1'"),
         ({"codec": {"name": "hhi"}}, "unknown codec 'hhi'; known: hih, rounded, subpixel"),
         ({"network": {"name": "unet", "width": 4, "depth": 2}}, "network 'unet' has no depth; it has width"),

@@ -24,7 +24,9 @@ MODEL = "artifacts/tiny/model"
 def params(refit: bool) -> dict:
     fields = yaml.safe_load(TINY.read_text())
     fields["codec"] = CODEC
-    fields["train"].update(epochs=4, evaluations=4, num_workers=0, fit_temperature=True, fit_mirror_offset=True, refit=refit)
+    fields["train"].update(
+        epochs=4, evaluations=4, num_workers=0, fit_temperature=True, fit_mirror_offset=True, refit=refit
+    )
     return fields
 
 
