@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -223,21 +223,7 @@ class LandmarkModel(nn.Module):
         Raises:
             ValueError: Shapes or types that are none of the above, a box without area, or outputs that are not finite.
         """
-        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-        if len(images) != len(boxes):
-            raise ValueError(f"{len(images)} images, but {len(boxes)} boxes")
-        for image in images:
-            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-                raise ValueError(f"expected images (H, W, 3) uint8, got {image.shape} {image.dtype}")
-        if not len(boxes):
-            num_landmarks = self.config.scheme.num_landmarks
-            return Found(np.zeros((0, num_landmarks, 2), np.float32), np.zeros((0, num_landmarks), np.float32))
-        crop = self.config.codec.crop
-        affines = np.stack([crop_affine(Box(*box), crop, self.config.expand) for box in boxes])
-        crops = np.stack([cut(image, affine, crop) for image, affine in zip(images, affines, strict=True)])
-        parts = [self.predict_crops(crops[first : first + BATCH]) for first in range(0, len(crops), BATCH)]
-        landmarks, confidence = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return Found(apply(invert(affines), landmarks), confidence)
+        return find_faces(self.predict_crops, self.config, images, boxes)
 
     def predict(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """The landmarks alone that `find` finds: (N, K, 2) float32, (x, y), image px."""
@@ -274,6 +260,30 @@ class LandmarkModel(nn.Module):
         return model.eval()
 
 
+def find_faces(
+    predict_crops: Callable[[np.ndarray], Found],
+    config: ModelConfig,
+    images: Sequence[np.ndarray] | np.ndarray,
+    boxes: np.ndarray,
+) -> Found:
+    """What `LandmarkModel.find` does, by whatever finds landmarks (N, K, 2), crop px, on crops (N, H, W, 3) uint8 RGB."""
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    if len(images) != len(boxes):
+        raise ValueError(f"{len(images)} images, but {len(boxes)} boxes")
+    for image in images:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"expected images (H, W, 3) uint8, got {image.shape} {image.dtype}")
+    if not len(boxes):
+        num_landmarks = config.scheme.num_landmarks
+        return Found(np.zeros((0, num_landmarks, 2), np.float32), np.zeros((0, num_landmarks), np.float32))
+    crop = config.codec.crop
+    affines = np.stack([crop_affine(Box(*box), crop, config.expand) for box in boxes])
+    crops = np.stack([cut(image, affine, crop) for image, affine in zip(images, affines, strict=True)])
+    parts = [predict_crops(crops[first : first + BATCH]) for first in range(0, len(crops), BATCH)]
+    landmarks, confidence = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Found(apply(invert(affines), landmarks), confidence)
+
+
 def _parts(config: ModelConfig) -> tuple[nn.Module, HeadModule | None]:
     """The network and the head that the codec asks for."""
     asked, network, num_landmarks = config.codec.head, config.network, config.scheme.num_landmarks
@@ -299,4 +309,4 @@ def _check_finite(outputs: dict[str, torch.Tensor]) -> None:
         )
 
 
-__all__ = ["CONFIG", "WEIGHTS", "Found", "LandmarkModel", "ModelConfig"]
+__all__ = ["CONFIG", "WEIGHTS", "Found", "LandmarkModel", "ModelConfig", "find_faces"]

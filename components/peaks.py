@@ -12,8 +12,8 @@ def find_peak(heatmap: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         cell (N, K, 2) int64, (x, y), and its value (N, K).
     """
     flat, width = heatmap.flatten(-2), heatmap.shape[-1]
-    # On a CPU numpy's argmax takes about as long as one read of the maps, torch's five times that.
-    on_cpu = heatmap.device.type == "cpu"
+    # On a CPU numpy's argmax takes about as long as one read of the maps, torch's five times that; no exported graph has it.
+    on_cpu = heatmap.device.type == "cpu" and not torch.compiler.is_exporting()
     highest = torch.from_numpy(flat.detach().numpy().argmax(-1)) if on_cpu else flat.argmax(-1)
     y = highest.div(width, rounding_mode="floor")
     return torch.stack([highest - y * width, y], -1), flat.gather(-1, highest[..., None]).squeeze(-1)

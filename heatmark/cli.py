@@ -95,7 +95,11 @@ def demo(num_faces: NumFaces = 600, seed: Seed = 0) -> None:
 def predict(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUTS", help="Pictures, and folders of them.")],
     model: Annotated[
-        str, typer.Option(metavar="MODEL", help="models:/NAME@ALIAS, models:/NAME/VERSION, runs:/ID, or a folder.")
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="models:/NAME@ALIAS, models:/NAME/VERSION, runs:/ID, a folder, or an exported NAME.onnx.",
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="For landmarks.csv and the pictures with landmarks.")],
     boxes: Annotated[
@@ -112,6 +116,21 @@ def predict(
     from pipelines.serving import predict as predicting
 
     predicting.main(inputs, model, out, boxes, overwrite)
+
+
+@app.command(rich_help_panel=FIRST)
+def export(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="models:/NAME@ALIAS, models:/NAME/VERSION, runs:/ID, or a folder.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="To write, NAME.onnx.")],
+    half: Annotated[bool, typer.Option("--half", help="Let the network compute in half precision.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.")] = False,
+) -> None:
+    """Write a model as one ONNX file: crops in, landmarks out."""
+    from pipelines.serving import export as exporting
+
+    exporting.main(model, out, half, overwrite)
 
 
 @app.command(rich_help_panel=TRAIN)

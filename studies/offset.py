@@ -56,7 +56,8 @@ def errors(model: LandmarkModel, faces: list[Batch], params: Params) -> np.ndarr
 
 def rows(folder: Path, splits: dict[str, list[Batch]], params: Params) -> list[str]:
     """A model's lines of the table, one for each split; the first one's offset moves the answers of all."""
-    model, lines, kept = moving(LandmarkModel.load(folder), 0.0), [], 0.0
+    model, kept = moving(LandmarkModel.load(folder), 0.0), 0.0
+    lines: list[str] = []
     flip = model.config.scheme.flip
     for split, faces in splits.items():
         found = measure_offset(model, faces)

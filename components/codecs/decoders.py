@@ -142,13 +142,16 @@ def clear_outside(values: torch.Tensor, heatmap: torch.Tensor, peak: torch.Tenso
 def read_cells(heatmap: torch.Tensor, peak: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     """Values (N, K, M) of the cells so many steps (M,) from the peaks, in reading order; beyond the map, of any of its cells.
 
-    By one look-up of single numbers, wherever they lie in memory: torch's gather takes five times as long on a CPU.
+    By one look-up of single numbers, wherever they lie in memory: torch's gather takes five times as long on a CPU. An
+    exported graph, which knows neither memory nor the number of faces, gathers.
     """
     height, width = heatmap.shape[-2:]
-    peak = peak.to(torch.int32 if heatmap.numel() < 2**31 else torch.int64)  # half of the memory, where it is enough
+    exporting = torch.compiler.is_exporting()
+    if not exporting and heatmap.numel() < 2**31:
+        peak = peak.to(torch.int32)  # half of the memory, where it is enough
     near = (peak[..., 1] * width + peak[..., 0])[..., None] + steps.to(peak)
     near = near.clamp_(0, height * width - 1)
-    if not heatmap.is_contiguous():
+    if exporting or not heatmap.is_contiguous():
         return heatmap.flatten(-2).gather(-1, near.long())
     first = torch.arange(0, heatmap.numel(), height * width, device=peak.device, dtype=peak.dtype)
     return heatmap.flatten().index_select(0, near.add_(first.view(*peak.shape[:-1], 1)).flatten()).view(near.shape)

@@ -572,6 +572,7 @@ class Located(NamedTuple):
         run: Id of the run that logged it.
         key: Of its training; "" where the run is not one of ours.
         trained_on: The splits whose faces made it; "" likewise.
+        tags: All that is said of the version or the run.
     """
 
     uri: str
@@ -579,6 +580,7 @@ class Located(NamedTuple):
     run: str
     key: str
     trained_on: str
+    tags: dict[str, str]
 
 
 def fetch_model(uri: str, to: Path) -> Path:
@@ -617,11 +619,12 @@ def locate(uri: str) -> Located:
         number = _version(client, *named.groups())
         version = client.get_model_version(name, number)
         uri, what = f"models:/{name}/{number}", f"{name} version {number}"
-        return Located(uri, what, version.run_id or "", *_of_training(version.tags))
+        return Located(uri, what, version.run_id or "", *_of_training(version.tags), dict(version.tags))
     if named := re.fullmatch(r"runs:/([^/]+?)(?:/model)?", uri):
         client, run = connect(), named[1]
         uri = f"models:/{_logged_by(client, run)}"
-        return Located(uri, f"run {run}", run, *_of_training(client.get_run(run).data.tags))
+        tags = client.get_run(run).data.tags
+        return Located(uri, f"run {run}", run, *_of_training(tags), dict(tags))
     raise ValueError(f"{uri}: expected models:/NAME@ALIAS, models:/NAME/VERSION or runs:/ID")
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from components import images
-from components.model import LandmarkModel
+from components.model import Found, LandmarkModel, ModelConfig
 from pipelines.runtime import environment
 from pipelines.serving.faces import Faces
 
 Picture = np.ndarray | Path | str
 REGISTRY = ("models:/", "runs:/")
+ONNX = ".onnx"
 
 
 def load(where: Path | str) -> Model:
@@ -23,29 +25,67 @@ def load(where: Path | str) -> Model:
 
     Args:
         where: `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/ID`, in the checkout's registry or the one that
-            MLFLOW_TRACKING_URI names; or a folder that holds a saved model.
+            MLFLOW_TRACKING_URI names; a folder that holds a saved model; or a file NAME.onnx that `export` wrote.
 
     Raises:
         ValueError: There is no such model, or it cannot be used.
     """
-    if str(where).startswith(REGISTRY):
-        environment.set_defaults(only="MLFLOW_")  # quiet, and calling nobody else; it reads them when it is imported
-        from pipelines.registry import tracking
+    if str(where).endswith(ONNX) and not Path(where).is_dir():
+        from pipelines.serving.onnx_model import OnnxModel
 
-        with TemporaryDirectory() as folder:
-            return Model(LandmarkModel.load(tracking.fetch_model(str(where), Path(folder))))
-    return Model(LandmarkModel.load(where))
+        return Model(OnnxModel(where))
+    with TemporaryDirectory() as place:
+        saved = fetched(where, Path(place))
+        return Model(LandmarkModel.load(saved.folder).to("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+class Saved(NamedTuple):
+    """A saved model.
+
+    Attributes:
+        folder: With its files.
+        what: For people: "heatmark-demo version 3", "run ID", or the folder.
+        tags: What a registry says of it.
+    """
+
+    folder: Path
+    what: str
+    tags: dict[str, str]
+
+
+def fetched(where: Path | str, place: Path) -> Saved:
+    """The model that a person names, its files fetched into the folder `place` if a registry has them.
+
+    Raises:
+        ValueError: There is no such model.
+    """
+    if not str(where).startswith(REGISTRY):
+        return Saved(Path(where), str(where), {})
+    environment.set_defaults(only="MLFLOW_")  # quiet, and calling nobody else; it reads them when it is imported
+    from pipelines.registry import tracking
+
+    found = tracking.locate(str(where))
+    return Saved(tracking.download(found, place), found.what, found.tags)
+
+
+class Finder(Protocol):
+    """Whatever finds the landmarks of one face per picture."""
+
+    config: ModelConfig
+
+    def find(self, images: Sequence[np.ndarray], boxes: np.ndarray) -> Found:
+        """As `LandmarkModel.find`."""
 
 
 class Model:
     """Finds landmarks on pictures.
 
     Args:
-        network: The model as it was trained.
+        network: The model as it was trained, or as it was exported.
     """
 
-    def __init__(self, network: LandmarkModel) -> None:
-        self.network = network.to("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(self, network: Finder) -> None:
+        self.network = network
         self.scheme = network.config.scheme
         # What its boxes were drawn around when it was trained: "landmarks", tightly, or "annotated", as its dataset did.
         self.box = network.config.box

@@ -25,6 +25,7 @@ MAINS = {
     "doctor": "pipelines.doctor.examine",
     "draw": "pipelines.draw",
     "exp": "flows.experiment",
+    "export": "pipelines.serving.export",
     "measure": "flows.measure",
     "gc": "flows.gc",
     "pages": "flows.pages",
@@ -47,7 +48,7 @@ def test_help_shows_every_command_in_the_order_of_a_newcomer():
     shown = heatmark("--help").stdout
     places = [shown.index(f"│ {name} ") for name in COMMANDS]
     assert sorted(places) == places
-    assert ["demo", "predict", "retrain"] == list(COMMANDS)[:3]
+    assert ["demo", "predict", "export", "retrain"] == list(COMMANDS)[:4]
     assert heatmark().stdout == shown
 
 

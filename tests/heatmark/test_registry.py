@@ -38,6 +38,7 @@ registry = tracking.Registry(client, "heatmark-tiny")
 registry.point("champion", registry.add(source, run, {}, model))
 print(run.id, empty.id)
 """
+MODELS = ("model", "tiny.onnx")
 LOAD = """
 import sys, heatmark, numpy as np
 np.save("found.npy", [heatmark.load(where).find("faces/one.png").landmarks for where in sys.argv[1:]])
@@ -81,6 +82,16 @@ def test_a_model_is_the_same_from_its_alias_version_run_and_folder(registered):
     places = ("models:/heatmark-tiny@champion", "models:/heatmark-tiny/1", f"runs:/{registered.run_id}", "model")
     registered.run("python", "-c", LOAD, *places)
     np.testing.assert_allclose([expected] * 4, np.load(registered.root / "found.npy"), atol=1e-3)
+
+
+def test_what_the_registry_exports_is_used_as_the_model_itself(registered):
+    registered.run("python", "-m", "heatmark", "export", "models:/heatmark-tiny@champion", "tiny.onnx")
+    registered.run("python", "-m", "heatmark", "predict", "faces", "--model", "tiny.onnx", "--out", "by-onnx")
+    expected, found = (load(registered.root / where).find(registered.root / "faces/one.png") for where in MODELS)
+    np.testing.assert_allclose(expected.landmarks, found.landmarks, atol=0.05)
+    table = (registered.root / "by-onnx/landmarks.csv").read_text(encoding="utf-8").splitlines()
+    assert ["faces/one.png", "faces/two.jpg"] == [line.split(",")[0] for line in table[1:]]
+    assert {"model": "heatmark-tiny version 1"} == load(registered.root / "tiny.onnx").network.facts
 
 
 def test_a_model_that_is_not_there_is_one_sentence_with_those_that_are(registered):

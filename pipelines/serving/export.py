@@ -1,0 +1,170 @@
+"""Export: a model -> one ONNX file that finds landmarks by itself, wherever ONNX runs.
+
+In the graph are the network, the decoder and the mirror offset, with batch norm folded into the convolutions before it: crops
+(N, side, side, 3) uint8 RGB in, any number of them; landmarks (N, K, 2) float32, (x, y), crop px, and confidence (N, K) out.
+How a crop is cut, what the landmarks are called and what made the model stands in the file's metadata as JSON. The file is
+compared with the model before it gets its name.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from components.model import LandmarkModel
+from pipelines.runtime import command
+from pipelines.runtime.outputs import whole_file
+from pipelines.serving.model import ONNX, REGISTRY, fetched
+from pipelines.serving.onnx_model import CONFIDENCE, CROPS, LANDMARKS, METADATA, OnnxModel
+
+# Of 2023; what it asks for is in ONNX Runtime since 1.17.
+OPSET = 20
+# How far, px, and in how many of the landmarks at most, an answer may be elsewhere than the model's: where two cells are nearly
+# as high, rounding decides which is the peak. Half precision has 11 bits, and rounds each of a network's layers.
+WITHIN_PX = {False: 0.01, True: 0.5}
+ELSEWHERE = {False: 0.01, True: 0.1}
+COMPARED = 16
+# What is said of a model that stands in a registry.
+FACTS = (
+    "model",
+    "data_version",
+    "git_commit",
+    "trained_on",
+    "licences",
+    "protocol",
+    "test_nme",
+    "test_nme_interval",
+    "test_faces",
+)
+
+
+class Whole(nn.Module):
+    """The graph: a model's network, decoder and mirror offset."""
+
+    offset: torch.Tensor
+
+    def __init__(self, model: LandmarkModel) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("offset", torch.tensor([model.config.mirror_offset, 0.0]))
+
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Crops (N, H, W, 3) uint8 RGB -> landmarks (N, K, 2), crop px, and confidence (N, K)."""
+        decoded = self.model.decode(self.model(crops.permute(0, 3, 1, 2)))
+        return decoded.landmarks + self.offset, decoded.confidence
+
+
+def halved(model: LandmarkModel) -> LandmarkModel:
+    """A copy whose network and head compute in half precision; pictures and maps stay float32 outside of them."""
+    copied = copy.deepcopy(model)
+    for part in filter(None, (copied.network, copied.head)):
+        part.half()
+        part.register_forward_pre_hook(lambda _, inputs: tuple(value.half() for value in inputs))
+        part.register_forward_hook(lambda _, inputs, outputs: _in_float32(outputs))
+    return copied
+
+
+def _in_float32(outputs: Any) -> Any:
+    if isinstance(outputs, dict):
+        return {name: value.float() for name, value in outputs.items()}
+    return outputs.float()
+
+
+def write(model: LandmarkModel, path: Path, facts: dict[str, Any], half: bool = False) -> None:
+    """Writes a model as an ONNX file.
+
+    Args:
+        model: On the CPU.
+        path: Written in place.
+        facts: About the model, JSON-ready, to be kept in the file beside its configuration.
+        half: Whether network and head compute in half precision.
+    """
+    whole = Whole(halved(model) if half else model).eval()
+    side = model.config.codec.crop
+    crops = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    with torch.no_grad(), warnings.catch_warnings():
+        whole(crops)  # what is computed once and kept must be computed before the graph is traced
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own, about itself
+        program = torch.onnx.export(
+            whole,
+            (crops,),
+            dynamo=True,
+            input_names=[CROPS],
+            output_names=[LANDMARKS, CONFIDENCE],
+            dynamic_shapes={"crops": {0: torch.export.Dim("faces")}},
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    said = {**model.config.to_dict(), "precision": "float16" if half else "float32", "facts": facts}
+    program.model.metadata_props[METADATA] = json.dumps(said)
+    program.save(path)
+
+
+def compare(model: LandmarkModel, exported: OnnxModel, crops: np.ndarray) -> np.ndarray:
+    """How far apart, px, the two put each landmark on crops (N, H, W, 3) uint8: (N, K)."""
+    apart = exported.predict_crops(crops).landmarks - model.predict_crops(crops).landmarks
+    return np.linalg.norm(apart, axis=-1)
+
+
+def check(model: LandmarkModel, exported: OnnxModel, half: bool) -> float:
+    """The share of landmarks on pictures of noise that the exported model puts elsewhere.
+
+    Raises:
+        ValueError: It is larger than rounding makes it.
+    """
+    elsewhere = float((compare(model, exported, blots(model.config.codec.crop)) > WITHIN_PX[half]).mean())
+    if elsewhere > ELSEWHERE[half]:
+        raise ValueError(
+            f"the exported model is another one: on pictures of noise {elsewhere:.1%} of its landmarks lie more than "
+            f"{WITHIN_PX[half]} px from the model's: please report this"
+        )
+    return elsewhere
+
+
+def blots(side: int) -> np.ndarray:
+    """Pictures (N, side, side, 3) uint8 of blurred noise, on which a network has something to find."""
+    coarse = np.random.default_rng(0).integers(0, 256, (COMPARED, 8, 8, 3), dtype=np.uint8)
+    return np.stack([cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC) for picture in coarse])
+
+
+def main(model: str, out: Path, half: bool = False, overwrite: bool = False) -> None:
+    """Exports MODEL to the file OUT.
+
+    Raises:
+        ValueError: There is no such model, the file is there already, or the exported model does not do as the model does.
+    """
+    if out.suffix != ONNX:
+        raise ValueError(f"{out}: an exported model is called NAME.onnx")
+    if out.exists() and not (overwrite and out.is_file()):
+        raise ValueError(f"{out} is there already: name another file, or replace it by --overwrite")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    torch.set_num_threads(1)
+    with TemporaryDirectory() as place:
+        saved = fetched(model, Path(place))
+        loaded = LandmarkModel.load(saved.folder)
+    # Of a folder, its place on this machine is nobody's business.
+    known = {"model": saved.what, **saved.tags} if model.startswith(REGISTRY) else {}
+    facts = {name: known[name] for name in FACTS if name in known}
+    print(f"export: {model}, {'half' if half else 'single'} precision; this takes up to a minute", flush=True)
+    with whole_file(out) as partial:
+        write(loaded, partial, facts, half)
+        elsewhere = check(loaded, OnnxModel(partial), half)
+    print(
+        f"export: on {COMPARED} pictures of noise {1 - elsewhere:.1%} of its landmarks lie within {WITHIN_PX[half]} px of the "
+        f"model's: {out}, {out.stat().st_size / 1e6:.1f} MB, ONNX opset {OPSET}"
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

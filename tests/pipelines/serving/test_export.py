@@ -1,0 +1,238 @@
+"""Export: the ONNX file finds what the model finds, for every codec, decoder and head; and it says what it is."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from components.codecs import CODECS, DECODERS, Codec
+from components.codecs.hih import WITHOUT_OFFSET
+from components.crops import crop_affine, cut
+from components.heads import HEADS
+from components.model import LandmarkModel, ModelConfig
+from components.networks import UNet
+from components.samples import Box
+from components.schemes import SCHEMES
+from components.synthetic import draw_face
+from pipelines.params import load_params
+from pipelines.serving import export
+from pipelines.serving.export import compare, main, write
+from pipelines.serving.model import load
+from pipelines.serving.onnx_model import METADATA, OnnxModel
+
+RECIPES = sorted(Path(__file__).parents[3].glob("recipes/*.yaml"))
+SIDE = 64
+GRID = {"crop": SIDE, "stride": 4, "sigma": 1.5}
+SUBPIXEL = CODECS["subpixel"](**GRID)
+# The first of each kind is exported by `make test`, the others by `make test-slow`: each takes some seconds.
+CODECS_AND_DECODERS = [
+    *(CODECS["subpixel"](**GRID, decoder=decoder) for decoder in sorted(DECODERS)),
+    CODECS["rounded"](**GRID),
+    *(CODECS["hih"](**GRID, decimal_head=head) for head in sorted({*HEADS, WITHOUT_OFFSET})),
+    CODECS["hih"](**GRID, decoder="expectation"),
+    CODECS["hih"](**GRID, bins="released"),
+]
+
+
+def name(codec: Codec) -> str:
+    said = [getattr(codec, field, None) for field in ("decoder", "decimal_head", "bins")]
+    return "-".join(filter(None, [type(codec).__name__, *said]))
+
+
+def model_of(codec: Codec = SUBPIXEL, network: object = UNet(width=4), **more: object) -> LandmarkModel:
+    torch.manual_seed(0)
+    model = LandmarkModel(ModelConfig(SCHEMES["ibug68"], codec, network, "mse", 1.25, "landmarks", **more))
+    # Statistics of its own, so that folding them is no matter of zeros and ones.
+    model.train()(torch.randint(0, 256, (8, 3, SIDE, SIDE), dtype=torch.uint8))
+    return model.eval()
+
+
+def drawn_crops(side: int, number: int) -> np.ndarray:
+    """Crops of drawn faces, (number, side, side, 3) uint8."""
+    crops = []
+    for index in range(number):
+        face = draw_face(0, index, side + 32)
+        crops.append(cut(face.image, crop_affine(Box.around(face.landmarks["ibug68"]), side, 1.25), side))
+    return np.stack(crops)
+
+
+@pytest.fixture(scope="session")
+def faces() -> np.ndarray:
+    return drawn_crops(SIDE, 200)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of `model_of()` with an offset of half a px."""
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    write(model_of(mirror_offset=0.5), path, {"model": "faces version 3", "test_nme": "0.03"})
+    return path
+
+
+def check_same(model: LandmarkModel, path: Path, crops: np.ndarray) -> None:
+    found = OnnxModel(path)
+    apart, decided = compare(model, found, crops), decided_by_more_than_rounding(model, crops)
+    assert apart[decided].max() < 0.01
+    assert decided.mean() > 0.98
+    np.testing.assert_allclose(
+        found.predict_crops(crops).confidence, model.predict_crops(crops).confidence, atol=1e-4, rtol=0
+    )
+
+
+@torch.no_grad()
+def decided_by_more_than_rounding(model: LandmarkModel, crops: np.ndarray) -> np.ndarray:
+    """Which landmarks (N, K) stay where they are when all that the network says is shaken by 1e-5 of its spread.
+
+    Where two cells are as high but for that, either may be the peak.
+    """
+    outputs = model(torch.from_numpy(crops).permute(0, 3, 1, 2))
+    still, generator = model.decode(outputs).landmarks, torch.Generator().manual_seed(0)
+    decided = torch.ones(still.shape[:2], dtype=torch.bool)
+    for _ in range(4):
+        noise = {name: torch.randn(value.shape, generator=generator) for name, value in outputs.items()}
+        shaken = {name: value + 1e-5 * value.std() * noise[name] for name, value in outputs.items()}
+        decided &= (model.decode(shaken).landmarks - still).norm(dim=-1) < 0.01
+    return decided.numpy()
+
+
+def test_an_exported_model_finds_what_the_model_finds(exported: Path) -> None:
+    check_same(model_of(mirror_offset=0.5), exported, drawn_crops(SIDE, 20))
+    assert "BatchNormalization" not in {node.op_type for node in onnx.load(exported).graph.node}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", CODECS_AND_DECODERS, ids=name)
+def test_so_it_is_for_every_codec_and_decoder(faces: np.ndarray, tmp_path: Path, codec: Codec) -> None:
+    model, path = model_of(codec), tmp_path / "model.onnx"
+    write(model, path, {})
+    check_same(model, path, faces)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_so_it_is_for_every_recipes_model(tmp_path: Path, recipe: Path) -> None:
+    config = load_params(recipe).model()
+    torch.manual_seed(0)
+    model = LandmarkModel(config)
+    crops = drawn_crops(config.codec.crop, 8)
+    model.train()(torch.from_numpy(crops).permute(0, 3, 1, 2))
+    write(model.eval(), tmp_path / "model.onnx", {})
+    check_same(model, tmp_path / "model.onnx", crops)
+
+
+def test_any_number_of_crops_is_taken_at_once(exported: Path) -> None:
+    found, crops = OnnxModel(exported), drawn_crops(SIDE, 5)
+    together = found.predict_crops(crops).landmarks
+    for index in range(5):
+        one = found.predict_crops(crops[index : index + 1]).landmarks
+        np.testing.assert_allclose(one, together[index : index + 1], atol=1e-3)
+
+
+def test_the_mirror_offset_is_in_the_graph(exported: Path) -> None:
+    crops = drawn_crops(SIDE, 5)
+    moved = OnnxModel(exported).predict_crops(crops).landmarks - model_of().predict_crops(crops).landmarks
+    assert pytest.approx([0.5, 0.0], abs=1e-3) == np.median(moved, axis=(0, 1))
+
+
+def test_the_file_says_what_it_is(exported: Path) -> None:
+    found = OnnxModel(exported)
+    assert model_of(mirror_offset=0.5).config == found.config
+    assert {"model": "faces version 3", "test_nme": "0.03"} == found.facts
+    graph = onnx.load(exported)
+    assert [20] == [each.version for each in graph.opset_import if not each.domain]
+    said = {each.key: each.value for each in graph.metadata_props}
+    assert "float32" == json.loads(said[METADATA])["precision"]
+
+
+@pytest.mark.slow
+def test_in_half_precision_it_is_half_as_large_and_finds_nearly_the_same(tmp_path: Path) -> None:
+    model, crops = model_of(network=UNet(width=16)), drawn_crops(SIDE, 20)
+    for half in (False, True):
+        write(model, tmp_path / f"{half}.onnx", {}, half)
+    whole, small = ((tmp_path / f"{half}.onnx").stat().st_size for half in (False, True))
+    assert small < 0.7 * whole
+    apart = compare(model, OnnxModel(tmp_path / "True.onnx"), crops)
+    assert 0 < np.median(apart) < 0.1
+    assert torch.float32 == next(model.parameters()).dtype  # the model itself is left as it is
+
+
+def test_an_exported_model_is_used_as_any_other(exported: Path, model_folder: Path, drawn: list[np.ndarray]) -> None:
+    boxes = [np.array([[20.0, 20.0, 100.0, 100.0]]), np.array([[10.0, 10.0, 80.0, 80.0], [0.0, 0.0, 60.0, 60.0]])]
+    exported_faces, faces = (load(where).find(drawn, boxes) for where in (exported, model_folder))
+    assert len(faces) == len(exported_faces) == 3
+    assert load(exported).names == load(model_folder).names
+    assert faces.landmarks.shape == exported_faces.landmarks.shape
+
+
+def test_the_command_writes_a_file_and_says_how_near_it_is(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "new" / "model.onnx"
+    main(str(model_folder), out)
+    said = capsys.readouterr().out.splitlines()
+    assert f"export: {model_folder}, single precision; this takes up to a minute" == said[0]
+    assert re.fullmatch(
+        r"export: on 16 pictures of noise (\d+\.\d)% of its landmarks lie within 0\.01 px of the model's: "
+        rf"{re.escape(str(out))}, 0\.\d MB, ONNX opset 20",
+        said[1],
+    )
+    assert {} == OnnxModel(out).facts
+    before = out.read_bytes()
+    with pytest.raises(
+        ValueError, match=r"model\.onnx is there already: name another file, or replace it by --overwrite"
+    ):
+        main(str(model_folder), out)
+    assert before == out.read_bytes()
+
+
+def test_what_is_no_name_or_no_model_is_refused_before_anything_is_written(model_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"model\.pt: an exported model is called NAME\.onnx"):
+        main(str(model_folder), tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=r"holds no model: model\.json is missing"):
+        main(str(tmp_path), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_does_not_do_as_the_model_does_is_not_left_behind(
+    exported: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "model.onnx"
+    out.write_bytes(b"an earlier one")
+    monkeypatch.setattr(export, "write", lambda model, path, *rest: shutil.copy(exported, path))
+    with pytest.raises(ValueError, match=r"^the exported model is another one: on pictures of noise 100\.0% of its "):
+        main(str(model_folder), out, overwrite=True)
+    assert [out] == list(tmp_path.iterdir())
+    assert b"an earlier one" == out.read_bytes()
+
+
+def foreign(path: Path, **metadata: str) -> Path:
+    """An ONNX file of somebody else's: it gives back what it is given."""
+    value = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "graph", value[:1], value[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
+    onnx.helper.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return path
+
+
+def test_files_that_are_no_exported_models_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    with pytest.raises(ValueError, match=r"model\.onnx: there is no such file$"):
+        load(path)
+    path.write_bytes(b"no model")
+    with pytest.raises(ValueError, match=r"model\.onnx is no ONNX file that can be used: .+$"):
+        load(path)
+    with pytest.raises(ValueError, match=r"was not written by heatmark export: its metadata have no 'heatmark'$"):
+        load(foreign(path))
+    with pytest.raises(ValueError, match=r"model format 7; this code reads formats 1 and 2$"):
+        load(foreign(path, heatmark=json.dumps({"format": 7})))
+    with pytest.raises(ValueError, match=r"^expected the fields of a model, got \[\]$"):
+        load(foreign(path, heatmark="[]"))
