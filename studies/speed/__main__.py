@@ -4,10 +4,11 @@
 
 Everything runs in this process with one thread; seconds are of CPU, the ways take turns, and a ratio is one of medians
 within one run. Plain ways are of this study: a Gaussian drawn for one landmark after the other as in HIH's published
-code, numpy decoders that loop over landmarks as in MMPose, a network that sees one face at a time. Targets and decoders
-are those of 98 landmarks on 64 x 64 cells; the training step, which is the training's own loop with clocks around its
-calls, and inference are the recipe's, on drawn faces or those of CROPS, shards that preprocess cut by it. "Maps written
-once" and "maps read once" are what targets and decoders cannot do without.
+code, numpy decoders that loop over landmarks as in MMPose, a network that sees one face at a time; the plain way beside ONNX
+Runtime is torch, both with all faces in batches. Targets and decoders are those of 98 landmarks on 64 x 64 cells; the training
+step, which is the training's own loop with clocks around its calls, and inference are the recipe's, on drawn faces or those of
+CROPS, shards that preprocess cut by it. "Maps written once" and "maps read once" are what targets and decoders cannot do
+without.
 
 How samples are made has a study of its own, data-path. Writes speed.csv and speed.json to OUT.
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +15,12 @@ from components.codecs import Codec, Hih, Subpixel
 from components.codecs.decoders import Reading
 from components.geometry import to_cells
 from components.images import decode_own
-from components.model import LandmarkModel
+from components.model import Found, LandmarkModel
 from components.samples import tight_boxes
 from pipelines.params import Params
 from pipelines.runtime.tables import from_column
+from pipelines.serving.export import write as write_onnx
+from pipelines.serving.onnx_model import OnnxModel
 from studies.data_path.plain import draw_maps
 from studies.speed.plain import OFFSETS, decode_face, find_one
 
@@ -94,7 +98,8 @@ def decoders(num_faces: int) -> dict[str, Pair]:
 
 
 def inference(params: Params, crops: pa.Table) -> dict[str, Pair]:
-    """Pictures to landmarks by the recipe's network, untrained: all faces in batches, or one after the other."""
+    """Pictures to landmarks by the recipe's network, untrained: all faces in batches, or one after the other; and by the same
+    network in ONNX Runtime, or in torch, both in batches."""
     torch.manual_seed(0)
     model = LandmarkModel(params.model()).eval()
     pictures = [decode_own(jpeg.as_buffer()) for jpeg in crops.column("pixels")]
@@ -103,4 +108,14 @@ def inference(params: Params, crops: pa.Table) -> dict[str, Pair]:
     def plain() -> list[np.ndarray]:
         return [find_one(model, picture, box) for picture, box in zip(pictures, boxes, strict=True)]
 
-    return {f"inference, {params.name}": Pair(lambda: model.find(pictures, boxes), plain)}
+    def ours() -> Found:
+        return model.find(pictures, boxes)
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        write_onnx(model, path, {})
+        exported = OnnxModel(path, num_threads=1)
+    return {
+        f"inference, {params.name}": Pair(ours, plain),
+        f"by ONNX, {params.name}": Pair(lambda: exported.find(pictures, boxes), ours),
+    }

@@ -32,7 +32,7 @@ def test_it_says_how_fast_each_way_is_and_writes_the_same_rows(small):
     with (small.root / "out/speed.csv").open(encoding="utf-8") as file:
         rows = {row["what"]: row for row in csv.DictReader(file)}
     pairs = ["targets, hih", "targets, subpixel", "maps written once", *(f"decoder {name}" for name in OFFSETS)]
-    assert [*pairs, "maps read once", "inference, tiny", *STEP] == list(rows)
+    assert [*pairs, "maps read once", "inference, tiny", "by ONNX, tiny", *STEP] == list(rows)
     told = re.findall(r"(?m)^│ (\S.*?) +│ +([\d,]+) +│", shown)
     assert [(name, f"{float(row['us']):,.0f}") for name, row in rows.items()] == told
     kept = json.loads((small.root / "out/speed.json").read_text(encoding="utf-8"))
