@@ -80,7 +80,7 @@ def check_same(model: LandmarkModel, path: Path, crops: np.ndarray) -> None:
     found = OnnxModel(path)
     apart, decided = compare(model, found, crops), decided_by_more_than_rounding(model, crops)
     assert apart[decided].max() < 0.01
-    assert decided.mean() > 0.98
+    assert (apart > 0.01).mean() < 0.005
     np.testing.assert_allclose(
         found.predict_crops(crops).confidence, model.predict_crops(crops).confidence, atol=1e-4, rtol=0
     )
@@ -88,16 +88,16 @@ def check_same(model: LandmarkModel, path: Path, crops: np.ndarray) -> None:
 
 @torch.no_grad()
 def decided_by_more_than_rounding(model: LandmarkModel, crops: np.ndarray) -> np.ndarray:
-    """Which landmarks (N, K) stay where they are when all that the network says is shaken by 1e-5 of its spread.
+    """Which landmarks (N, K) stay where they are when all that the network says is shaken by 1e-5 of its size.
 
     Where two cells are as high but for that, either may be the peak.
     """
     outputs = model(torch.from_numpy(crops).permute(0, 3, 1, 2))
     still, generator = model.decode(outputs).landmarks, torch.Generator().manual_seed(0)
     decided = torch.ones(still.shape[:2], dtype=torch.bool)
-    for _ in range(4):
+    for _ in range(8):
         noise = {name: torch.randn(value.shape, generator=generator) for name, value in outputs.items()}
-        shaken = {name: value + 1e-5 * value.std() * noise[name] for name, value in outputs.items()}
+        shaken = {name: value + 1e-5 * value.abs().mean() * noise[name] for name, value in outputs.items()}
         decided &= (model.decode(shaken).landmarks - still).norm(dim=-1) < 0.01
     return decided.numpy()
 
