@@ -42,7 +42,7 @@ HEAD = "decimal."
 BOXES = ("annotated", "landmarks")
 EXPAND = Range(0.01, 100, "the crop's side in longer sides of the box; published ones are from 1 to 2")
 LANDMARKS = Range(1, 1000, "the densest public markups have a few hundred")
-MIRROR_OFFSET = Range(-100, 100, "crop px; annotators err by less than one")
+MIRROR_OFFSET = Range(-100, 100, "crop px; annotators err by about one")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class ModelConfig:
         expand: Side of the crop in longer sides of the box.
         box: What the boxes are: "landmarks" or "annotated".
         mirror_offset: How far right of what the network says the landmarks are, crop px. A network that is trained on
-            mirrored faces too cannot learn that annotators clicked to one side.
+            mirrored faces too cannot learn that all faces are annotated a little to one side.
 
     Raises:
         ValueError: An unknown loss or box, or a number out of its bounds.
@@ -240,6 +240,12 @@ class LandmarkModel(nn.Module):
         if self.head is not None:
             said = {name.removeprefix(HEAD): value for name, value in weights.items() if name.startswith(HEAD)}
             self.head.load_state_dict(said)
+
+    def under(self, config: ModelConfig) -> LandmarkModel:
+        """A model of the same weights that is read, or moves its answers, in another way; on the CPU."""
+        other = LandmarkModel(config)
+        other.load_weights(self.weights())
+        return other.eval()
 
     def save(self, folder: Path) -> None:
         """Writes weights (safetensors, float32) and configuration (JSON) into an existing folder."""

@@ -176,7 +176,7 @@ class TrainParams(Section):
     fit_temperature: bool
     """Whether the soft-argmax's temperature is fitted on the validation faces after the training."""
     fit_mirror_offset: bool
-    """Whether what annotators clicked to one side, which mirrored faces hide from the network, is fitted on them too."""
+    """Whether it is measured on the validation faces how far to one side faces are annotated, and every answer moved by it."""
     refit: bool
     """Whether a second training takes the validation faces in, ended where the first was best; its weights are kept."""
     evaluations: Annotated[int, Field(gt=0, le=MOST_EVALUATIONS)]

@@ -7,7 +7,8 @@ in the same MLflow run, and a changed parameter never finds stale weights.
 
 With `train.refit` a second training, with checkpoints under `runs/KEY-refit/`, takes the validation faces in: of the same
 epochs, ended where the first one's best checkpoint was. Its weights are the model's; curves, validation NME, temperature
-and mirror offset are the first one's, since nothing is left to measure the second on.
+and mirror offset are the first one's, since nothing is left to measure the second on. Validation NME is always that of the
+network before either was fitted.
 """
 
 from __future__ import annotations
@@ -107,6 +108,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
             facts["val_nme_by_temperature"] = {str(temperature): nme for temperature, nme in curve.items()}
         if params.train.fit_mirror_offset:
             model = with_mirror_offset(model, training.val, params)
+            facts["mirror_offset"] = model.config.mirror_offset
         if params.train.refit:
             second = refit(training, crops, state)
             num_faces = Shards.joined(second.train).num_rows

@@ -5,7 +5,8 @@
 MODELs are folders that trainings wrote, of mirrored faces as well as of plain ones; CROPS are shards that preprocess cut by the
 recipe. Of each model, whose own offset is left out: how far right of its answers the landmarks lie, on plain faces and on the same
 in the mirror, where what annotators did lies on the other side, and what a model or a decoder does would not; then NME, as it is and
-moved by what the validation faces show (`train.fit_mirror_offset`). Prints Markdown.
+moved as `train.fit_mirror_offset` would move the model's answers, which is not at all where the validation faces show no offset for
+sure. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -31,13 +32,6 @@ from studies.inputs.crops import read_crops
 HEADER = "| model | faces | right of its answers, crop px (95%) | in the mirror | NME | moved | difference (95%) |"
 
 
-def moving(model: LandmarkModel, offset: float) -> LandmarkModel:
-    """The same network, which moves its answers so far."""
-    other = LandmarkModel(replace(model.config, mirror_offset=offset))
-    other.load_weights(model.weights())
-    return other
-
-
 def in_the_mirror(faces: Batch, flip: tuple[int, ...]) -> Batch:
     """The same faces as mirror images: pixels (N, 3, H, W) and landmarks (N, K, 2), crop px."""
     pixels = np.ascontiguousarray(faces["pixels"][..., ::-1])
@@ -56,14 +50,15 @@ def errors(model: LandmarkModel, faces: list[Batch], params: Params) -> np.ndarr
 
 def rows(folder: Path, splits: dict[str, list[Batch]], params: Params) -> list[str]:
     """A model's lines of the table, one for each split; the first one's offset moves the answers of all."""
-    model, kept = moving(LandmarkModel.load(folder), 0.0), 0.0
-    lines: list[str] = []
+    loaded, kept = LandmarkModel.load(folder), 0.0
+    model, lines = loaded.under(replace(loaded.config, mirror_offset=0.0)), list[str]()
     flip = model.config.scheme.flip
     for split, faces in splits.items():
         found = measure_offset(model, faces)
         mirrored = measure_offset(model, [in_the_mirror(batch, flip) for batch in faces])
-        kept = kept if lines else found.median
-        as_it_is, moved = (errors(moving(model, offset), faces, params) for offset in (0.0, kept))
+        kept = kept if lines else found.kept
+        moving = model.under(replace(model.config, mirror_offset=kept))
+        as_it_is, moved = (errors(each, faces, params) for each in (model, moving))
         low, high = bootstrap_interval(moved - as_it_is)
         cells = [
             str(folder),

@@ -583,19 +583,6 @@ class Located(NamedTuple):
     tags: dict[str, str]
 
 
-def fetch_model(uri: str, to: Path) -> Path:
-    """Fetches a saved model that a person names, into a folder.
-
-    Args:
-        uri: As `locate` takes it.
-        to: Where its files go; an existing folder.
-
-    Raises:
-        ValueError: There is no tracking store here, or no such model in it; with those that there are.
-    """
-    return download(locate(uri), to)
-
-
 def download(found: Located, to: Path) -> Path:
     """Fetches the saved model that was located, into a folder.
 

@@ -19,11 +19,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import nn
 
 from components.model import LandmarkModel
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
+from pipelines.serving.inputs import shown
 from pipelines.serving.model import ONNX, REGISTRY, fetched
 from pipelines.serving.onnx_model import CONFIDENCE, CROPS, LANDMARKS, METADATA, OnnxModel
 
@@ -89,11 +91,14 @@ def write(model: LandmarkModel, path: Path, facts: dict[str, Any], half: bool = 
         facts: About the model, JSON-ready, to be kept in the file beside its configuration.
         half: Whether network and head compute in half precision.
     """
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of torchvision, which nothing here uses
     whole = Whole(halved(model) if half else model).eval()
     side = model.config.codec.crop
     crops = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     with torch.no_grad(), warnings.catch_warnings():
-        whole(crops)  # what is computed once and kept must be computed before the graph is traced
+        whole(
+            crops
+        )  # decoders keep tables that they computed once (`lru_cache`): with real numbers, before any are traced
         warnings.simplefilter("ignore", FutureWarning)  # torch's own, about itself
         program = torch.onnx.export(
             whole,
@@ -106,6 +111,8 @@ def write(model: LandmarkModel, path: Path, facts: dict[str, Any], half: bool = 
             verbose=False,
         )
     assert program is not None
+    # Each node would name the lines that made it, with this machine's folders.
+    ClearMetadataAndDocStringPass()(program.model)
     said = {**model.config.to_dict(), "precision": "float16" if half else "float32", "facts": facts}
     program.model.metadata_props[METADATA] = json.dumps(said)
     program.save(path)
@@ -121,13 +128,14 @@ def check(model: LandmarkModel, exported: OnnxModel, half: bool) -> float:
     """The share of landmarks on pictures of noise that the exported model puts elsewhere.
 
     Raises:
-        ValueError: It is larger than rounding makes it.
+        ValueError: It is larger than rounding makes it, or the exported model's answers are not finite.
     """
     elsewhere = float((compare(model, exported, blots(model.config.codec.crop)) > WITHIN_PX[half]).mean())
     if elsewhere > ELSEWHERE[half]:
+        way_out = "export it without --half" if half else "please report this"
         raise ValueError(
-            f"the exported model is another one: on pictures of noise {elsewhere:.1%} of its landmarks lie more than "
-            f"{WITHIN_PX[half]} px from the model's: please report this"
+            f"the exported model does not do as the model does: on pictures of noise {elsewhere:.1%} of its landmarks lie more "
+            f"than {WITHIN_PX[half]} px from the model's; {way_out}"
         )
     return elsewhere
 
@@ -145,10 +153,11 @@ def main(model: str, out: Path, half: bool = False, overwrite: bool = False) -> 
         ValueError: There is no such model, the file is there already, or the exported model does not do as the model does.
     """
     if out.suffix != ONNX:
-        raise ValueError(f"{out}: an exported model is called NAME.onnx")
-    if out.exists() and not (overwrite and out.is_file()):
-        raise ValueError(f"{out} is there already: name another file, or replace it by --overwrite")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        raise ValueError(f"{shown(str(out))}: an exported model is called NAME.onnx")
+    if out.is_dir():
+        raise ValueError(f"{shown(str(out))} is a folder: name another file")
+    if out.exists() and not overwrite:
+        raise ValueError(f"{shown(str(out))} is there already: name another file, or replace it by --overwrite")
     torch.set_num_threads(1)
     with TemporaryDirectory() as place:
         saved = fetched(model, Path(place))
@@ -156,13 +165,15 @@ def main(model: str, out: Path, half: bool = False, overwrite: bool = False) -> 
     # Of a folder, its place on this machine is nobody's business.
     known = {"model": saved.what, **saved.tags} if model.startswith(REGISTRY) else {}
     facts = {name: known[name] for name in FACTS if name in known}
-    print(f"export: {model}, {'half' if half else 'single'} precision; this takes up to a minute", flush=True)
+    print(
+        f"export: {shown(model)}, {'half' if half else 'single'} precision; a large network takes minutes", flush=True
+    )
     with whole_file(out) as partial:
         write(loaded, partial, facts, half)
         elsewhere = check(loaded, OnnxModel(partial), half)
     print(
         f"export: on {COMPARED} pictures of noise {1 - elsewhere:.1%} of its landmarks lie within {WITHIN_PX[half]} px of the "
-        f"model's: {out}, {out.stat().st_size / 1e6:.1f} MB, ONNX opset {OPSET}"
+        f"model's: {shown(str(out))}, {out.stat().st_size / 1e6:.1f} MB, ONNX opset {OPSET}"
     )
 
 

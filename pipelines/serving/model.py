@@ -81,7 +81,7 @@ class Model:
     """Finds landmarks on pictures.
 
     Args:
-        network: The model as it was trained, or as it was exported.
+        network: The model as it was trained, on whatever device it is, or as it was exported.
     """
 
     def __init__(self, network: Finder) -> None:

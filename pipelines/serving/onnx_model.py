@@ -42,24 +42,46 @@ class OnnxModel:
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, onnxruntime.get_available_providers())
         except Exception as error:  # a dozen kinds of its own, without a common base
-            raise ValueError(f"{path} is no ONNX file that can be used: {str(error).splitlines()[0]}") from error
+            why = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ValueError(f"{path} is no ONNX file that can be used: {why}") from error
         said = self.session.get_modelmeta().custom_metadata_map.get(METADATA)
         if said is None:
             raise ValueError(f"{path} was not written by heatmark export: its metadata have no {METADATA!r}")
-        fields = parse_json(said)
-        beside = {name: fields.pop(name, None) for name in BESIDE} if isinstance(fields, dict) else {}
-        self.config = ModelConfig.from_dict(fields)
+        try:
+            fields = parse_json(said)
+            beside = {name: fields.pop(name, None) for name in BESIDE} if isinstance(fields, dict) else {}
+            self.config = ModelConfig.from_dict(fields)
+        except ValueError as error:
+            raise ValueError(f"{path}: metadata {METADATA!r}: {error}") from error
         self.facts = beside["facts"] or {}
+        self._check_graph(path)
+
+    def _check_graph(self, path: Path | str) -> None:
+        side = self.config.codec.crop
+        takes = {each.name: each.shape[1:] for each in self.session.get_inputs()}
+        gives = [each.name for each in self.session.get_outputs()]
+        if takes != {CROPS: [side, side, 3]} or gives != [LANDMARKS, CONFIDENCE]:
+            raise ValueError(f"{path}: its graph is not the one that its metadata are of")
 
     def predict_crops(self, pixels: np.ndarray) -> Found:
-        """Crops (N, H, W, 3) uint8 RGB -> landmarks, crop px, and their confidence."""
+        """Crops (N, H, W, 3) uint8 RGB -> landmarks, crop px, and their confidence.
+
+        Raises:
+            ValueError: What the network says is not finite.
+        """
         landmarks, confidence = self.session.run([LANDMARKS, CONFIDENCE], {CROPS: np.ascontiguousarray(pixels)})
+        finite = np.isfinite(landmarks).all(axis=(1, 2)) & np.isfinite(confidence).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"the exported network's outputs are not finite for {(~finite).sum()} of {len(finite)} faces: in half precision "
+                "numbers may grow too large; export the model without --half"
+            )
         return Found(landmarks, confidence)
 
     def find(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> Found:
         """As `LandmarkModel.find`: landmarks of one face per picture, image px.
 
         Raises:
-            ValueError: Shapes or types that it does not take, or a box without area.
+            ValueError: Shapes or types that it does not take, a box without area, or outputs that are not finite.
         """
         return find_faces(self.predict_crops, self.config, images, boxes)

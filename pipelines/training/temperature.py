@@ -17,27 +17,20 @@ from components.model import LandmarkModel
 from pipelines.params import Params
 from pipelines.training.batches import Batch
 from pipelines.training.crops import Shards
-from pipelines.training.validation import validation_batches
+from pipelines.training.validation import fitting_device, spread_batches
 
 # From nearly the mean of the window to nearly its highest cell: a factor of 1.19 from one to the next.
 TEMPERATURES = tuple(float(value) for value in np.round(2.0 ** np.arange(0, 6.01, 0.25), 2))
-# Evenly spread ones are enough for one number; on a CPU, a large network takes a second for each.
-MOST_FACES = 500
 
 
 def with_fitted_temperature(
     model: LandmarkModel, val: Shards, params: Params
 ) -> tuple[LandmarkModel, dict[float, float]]:
     """The same network, read at the temperature that suits the validation faces best; and the NME at each."""
-    step = max(1, val.num_rows // MOST_FACES)
-    device = torch.device("cuda" if params.train.use_gpu and torch.cuda.is_available() else "cpu")
-    batches = validation_batches(params, val.opened(), 0, step)
-    best, curve = fit_temperature(model.to(device), batches, PROTOCOLS[params.evaluate.protocol])
-    codec = replace(model.config.codec, temperature=best)
-    fitted = LandmarkModel(replace(model.config, codec=codec))
-    fitted.load_weights(model.weights())
+    protocol = PROTOCOLS[params.evaluate.protocol]
+    best, curve = fit_temperature(model.to(fitting_device(params)), spread_batches(params, val), protocol)
     print(f"train: temperature {best:g} fits the validation faces best: NME {curve[best]:.2%}", flush=True)
-    return fitted, curve
+    return model.under(replace(model.config, codec=replace(model.config.codec, temperature=best))), curve
 
 
 @torch.no_grad()

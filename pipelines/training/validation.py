@@ -16,8 +16,11 @@ from components.model import LandmarkModel
 from pipelines.params import Params
 from pipelines.runtime.memory import machine_bytes
 from pipelines.training.batches import Batch, BatchMaker
+from pipelines.training.crops import Shards
 
 BATCH = 64
+# Faces, to fit one number on.
+ENOUGH = 500
 # Of the machine's memory: what all workers together may keep of decoded faces, at 48 kB each of 128 px, and 192 kB of 256 px.
 KEPT_SHARE = 1 / 16
 
@@ -28,6 +31,16 @@ def validation_batches(params: Params, faces: pa.Table, rank: int, world: int) -
     maker = BatchMaker(config.codec, NO_AUGMENT, config.scheme, 0, 1)
     mine = np.arange(rank, len(faces), world)
     return (maker.plain(faces, mine[first : first + BATCH]) for first in range(0, len(mine), BATCH))
+
+
+def spread_batches(params: Params, val: Shards) -> Iterator[Batch]:
+    """Some hundreds of the validation faces, evenly spread: enough to fit one number on."""
+    return validation_batches(params, val.opened(), 0, max(1, val.num_rows // ENOUGH))
+
+
+def fitting_device(params: Params) -> torch.device:
+    """Where a finished model is asked about them: on a CPU, a large network takes a second for each."""
+    return torch.device("cuda" if params.train.use_gpu and torch.cuda.is_available() else "cpu")
 
 
 class Validation:

@@ -243,7 +243,7 @@ def test_a_missing_file_is_named(model: LandmarkModel, tmp_path: Path, name: str
         ({"format": 1}, "the fields of a model lack nothing, and ['mirror_offset'] are not known"),
         (
             {"mirror_offset": 101},
-            "mirror_offset is 101.0: expected -100 to 100 (crop px; annotators err by less than one)",
+            "mirror_offset is 101.0: expected -100 to 100 (crop px; annotators err by about one)",
         ),
         ({"mirror_offset": "1"}, "mirror_offset: expected a finite number, got '1'"),
         ({"codec": {"name": "hhi"}}, "unknown codec 'hhi'; known: hih, rounded, subpixel"),
@@ -349,7 +349,7 @@ def test_it_is_the_mean_of_both(model: LandmarkModel) -> None:
 
 def test_answers_are_moved_to_the_right_in_crop_px(model: LandmarkModel) -> None:
     (picture,), box = pictures((90, 120)), np.array([[30.0, 20.0, 80.0, 70.0]])
-    moving = with_offset(model, 0.5)
+    moving = model.under(replace(model.config, mirror_offset=0.5))
     scale = 64 / (1.3 * 50)  # crop px in one of the picture
     moved = moving.predict([picture], box) - model.predict([picture], box)
     np.testing.assert_allclose(moved, np.broadcast_to([0.5 / scale, 0], moved.shape), atol=1e-4)
@@ -357,19 +357,16 @@ def test_answers_are_moved_to_the_right_in_crop_px(model: LandmarkModel) -> None
 
 def test_the_mean_with_the_mirror_image_is_moved_as_far(model: LandmarkModel) -> None:
     (picture,) = pictures((64, 64))
-    found = [of.predict_crops(picture[None], mirrored=True).landmarks for of in (model, with_offset(model, 0.5))]
+    found = [
+        of.predict_crops(picture[None], mirrored=True).landmarks
+        for of in (model, model.under(replace(model.config, mirror_offset=0.5)))
+    ]
     np.testing.assert_allclose(found[1] - found[0], np.broadcast_to([0.5, 0], found[0].shape), atol=1e-4)
 
 
 def test_a_model_of_the_former_format_moves_nothing(model: LandmarkModel, tmp_path: Path) -> None:
-    with_offset(model, 0.5).save(tmp_path)
+    model.under(replace(model.config, mirror_offset=0.5)).save(tmp_path)
     fields = json.loads((tmp_path / CONFIG).read_text())
     del fields["mirror_offset"]
     (tmp_path / CONFIG).write_text(json.dumps({**fields, "format": 1}))
     assert 0.0 == LandmarkModel.load(tmp_path).config.mirror_offset
-
-
-def with_offset(model: LandmarkModel, offset: float) -> LandmarkModel:
-    moving = LandmarkModel(replace(model.config, mirror_offset=offset))
-    moving.load_weights(model.weights())
-    return moving

@@ -35,7 +35,7 @@ with run.running():
     model, source = tracking.log_model(run, folder, 68)
 empty = tracking.Run(client, "fedcba9876543210", "empty")
 registry = tracking.Registry(client, "heatmark-tiny")
-registry.point("champion", registry.add(source, run, {}, model))
+registry.point("champion", registry.add(source, run, {"data_version": "abc", "machine": "m"}, model))
 print(run.id, empty.id)
 """
 MODELS = ("model", "tiny.onnx")
@@ -91,7 +91,9 @@ def test_what_the_registry_exports_is_used_as_the_model_itself(registered):
     np.testing.assert_allclose(expected.landmarks, found.landmarks, atol=0.05)
     table = (registered.root / "by-onnx/landmarks.csv").read_text(encoding="utf-8").splitlines()
     assert ["faces/one.png", "faces/two.jpg"] == [line.split(",")[0] for line in table[1:]]
-    assert {"model": "heatmark-tiny version 1"} == load(registered.root / "tiny.onnx").network.facts
+    assert {"model": "heatmark-tiny version 1", "data_version": "abc"} == load(
+        registered.root / "tiny.onnx"
+    ).network.facts
 
 
 def test_a_model_that_is_not_there_is_one_sentence_with_those_that_are(registered):

@@ -70,8 +70,8 @@ def test_its_weights_are_the_models_and_everything_else_is_the_first_ones(projec
     assert weights[0].keys() == weights[1].keys()
     assert any((value != weights[1][name]).any() for name, value in weights[0].items())
     assert LandmarkModel.load(first).config == LandmarkModel.load(second).config  # with temperature and offset
-    assert "train: validation landmarks lie " in project.said
-    for name in ("best_step", "val_nme", "steps", "val_nme_by_temperature"):
+    assert "train: along x, validation landmarks minus answers are " in project.said
+    for name in ("best_step", "val_nme", "steps", "val_nme_by_temperature", "mirror_offset"):
         assert facts(first)[name] == facts(second)[name]
     assert (project.root / "plain.csv").read_text() == (project.root / "reports/tiny/curves.csv").read_text()
 
