@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import nn
 
 from components.codecs import CODECS, DECODERS, Codec
 from components.codecs.hih import WITHOUT_OFFSET
@@ -80,7 +81,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def check_same(model: LandmarkModel, path: Path, crops: np.ndarray) -> None:
     found = OnnxModel(path)
     apart, decided = compare(model, found, crops), decided_by_more_than_rounding(model, crops)
-    assert apart[decided].max() < 0.01
+    assert apart[decided].max(initial=0) < 0.01
     assert (apart > 0.01).mean() < 0.005
     np.testing.assert_allclose(
         found.predict_crops(crops).confidence, model.predict_crops(crops).confidence, atol=1e-4, rtol=0
@@ -122,6 +123,11 @@ def test_so_it_is_for_every_recipes_model(tmp_path: Path, recipe: Path) -> None:
     config = load_params(recipe).model()
     torch.manual_seed(0)
     model = LandmarkModel(config)
+    for layer in model.modules():
+        if isinstance(
+            layer, nn.Conv2d
+        ):  # HIH's begin at 0.001, and rounding alone would decide where their maps are highest
+            nn.init.kaiming_normal_(layer.weight)
     crops = drawn_crops(config.codec.crop, 8)
     model.train()(torch.from_numpy(crops).permute(0, 3, 1, 2))
     write(model.eval(), tmp_path / "model.onnx", {})
