@@ -26,7 +26,7 @@ from components.model import LandmarkModel
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
 from pipelines.serving.inputs import shown
-from pipelines.serving.model import ONNX, REGISTRY, fetched
+from pipelines.serving.model import ONNX, fetched
 from pipelines.serving.onnx_model import CONFIDENCE, CROPS, LANDMARKS, METADATA, OnnxModel
 
 # Of 2023; what it asks for is in ONNX Runtime since 1.17.
@@ -96,9 +96,8 @@ def write(model: LandmarkModel, path: Path, facts: dict[str, Any], half: bool = 
     side = model.config.codec.crop
     crops = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     with torch.no_grad(), warnings.catch_warnings():
-        whole(
-            crops
-        )  # decoders keep tables that they computed once (`lru_cache`): with real numbers, before any are traced
+        # Decoders keep tables that they computed once (`lru_cache`): of real numbers, before any are traced.
+        whole(crops)
         warnings.simplefilter("ignore", FutureWarning)  # torch's own, about itself
         program = torch.onnx.export(
             whole,
@@ -162,9 +161,8 @@ def main(model: str, out: Path, half: bool = False, overwrite: bool = False) -> 
     with TemporaryDirectory() as place:
         saved = fetched(model, Path(place))
         loaded = LandmarkModel.load(saved.folder)
-    # Of a folder, its place on this machine is nobody's business.
-    known = {"model": saved.what, **saved.tags} if model.startswith(REGISTRY) else {}
-    facts = {name: known[name] for name in FACTS if name in known}
+    known = {**saved.tags, "model": saved.what}
+    facts = {name: known[name] for name in FACTS if known.get(name)}
     print(
         f"export: {shown(model)}, {'half' if half else 'single'} precision; a large network takes minutes", flush=True
     )

@@ -44,7 +44,7 @@ class Saved(NamedTuple):
 
     Attributes:
         folder: With its files.
-        what: For people: "heatmark-demo version 3", "run ID", or the folder.
+        what: For people: "heatmark-demo version 3", or "run ID"; "" of a folder, whose place is nobody else's business.
         tags: What a registry says of it.
     """
 
@@ -60,7 +60,7 @@ def fetched(where: Path | str, place: Path) -> Saved:
         ValueError: There is no such model.
     """
     if not str(where).startswith(REGISTRY):
-        return Saved(Path(where), str(where), {})
+        return Saved(Path(where), "", {})
     environment.set_defaults(only="MLFLOW_")  # quiet, and calling nobody else; it reads them when it is imported
     from pipelines.registry import tracking
 
