@@ -127,6 +127,9 @@ def predict(
         float, typer.Option(metavar="0..1", help="Leave out faces of which the mean confidence is below.")
     ] = 0.0,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw the landmarks.")] = True,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Use all cores, or the cluster that RAY_ADDRESS names: for many pictures.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with work that was cut short.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the whole of an earlier --out.")] = False,
 ) -> None:
@@ -134,7 +137,7 @@ def predict(
     from pipelines.serving import predict as predicting
 
     predicting.main(
-        inputs, model, out, boxes, whole, detector, passes, form, min_confidence, pictures, resume, overwrite
+        inputs, model, out, boxes, whole, detector, passes, form, min_confidence, pictures, ray, resume, overwrite
     )
 
 
