@@ -120,7 +120,7 @@ def test_studies_are_listed_with_what_they_ask_and_started_with_their_own_option
         assert re.search(rf"^  {name}\n      \w", listed, re.M)
     assert max(len(line) for line in listed.splitlines()) <= 80
     assert "python -m studies.siamese" in heatmark("study", "siamese", "--help").stdout
-    assert "unknown study 'flors'; known: comparison, data-path" in heatmark("study", "flors").stderr
+    assert "unknown study 'flors'; known: boxes, comparison, data-path" in heatmark("study", "flors").stderr
 
 
 def test_a_study_keeps_its_exit_code_and_the_working_directory(tmp_path):
