@@ -34,6 +34,7 @@ MAINS = {
     "rescore": "pipelines.rescore",
     "retrain": "flows.retrain",
     "schedule": "flows.schedule",
+    "serve": "pipelines.serving.server.serve",
 }
 
 
