@@ -9,8 +9,9 @@ from __future__ import annotations
 MAX_BYTES = 20_000_000
 # Faces on one picture; more than a photograph of a school class has.
 MAX_BOXES = 100
-# Requests that were let in and are not answered yet. Each holds a file's bytes at most, and a decoded picture.
-MAX_REQUESTS = 64
+# Requests that were let in and are not answered yet, each with a file's bytes: as many as one pass of the network has faces.
+# More of them would only wait longer.
+MAX_REQUESTS = 32
 # Pixels of decoded pictures that wait for the network; as long as there are so many, no further one is decoded.
 MAX_PIXELS_WAITING = 100_000_000
 # From a request's first byte to its answer.

@@ -24,14 +24,17 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        own = {"registry": self.registry}
-        self.requests = Counter(
-            "heatmark_requests", "Requests for landmarks, by what became of them.", ["outcome"], **own
+        own = self.registry
+        asked = "Requests for landmarks, by what became of them."
+        self.requests = Counter("heatmark_requests", asked, ["outcome"], registry=own)
+        self.faces = Counter("heatmark_faces", "Faces whose landmarks were found.", registry=own)
+        answered = "Of requests that were answered, from their first byte on."
+        self.latency = Histogram("heatmark_latency_seconds", answered, buckets=SECONDS, registry=own)
+        self.batches = Histogram(
+            "heatmark_batch_faces", "Faces in one pass of the network.", buckets=FACES, registry=own
         )
-        self.faces = Counter("heatmark_faces", "Faces whose landmarks were found.", **own)
-        self.latency = Histogram("heatmark_latency_seconds", "Of requests that were answered.", buckets=SECONDS, **own)
-        self.batches = Histogram("heatmark_batch_faces", "Faces in one pass of the network.", buckets=FACES, **own)
-        self.open = Gauge("heatmark_open_requests", "Requests that were let in and are not answered yet.", **own)
+        waiting = "Requests that were let in and are not answered yet."
+        self.open = Gauge("heatmark_open_requests", waiting, registry=own)
         for outcome in OUTCOMES.values():
             self.requests.labels(outcome)  # at 0 from the beginning, so that a first failure is a rise
 
