@@ -42,6 +42,7 @@ def main(model: str, port: int = 8080) -> None:
     Raises:
         ValueError: There is no such model, or the port is taken.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a `kill` is a stop like a Ctrl-C
     own = listening(port)  # first: a model takes seconds to load
     with own:
         champion = Champion(model, Answering.load(model))
@@ -56,11 +57,9 @@ def main(model: str, port: int = 8080) -> None:
         print(
             f"serve: {champion.now.what} answers, of {shown(model)}: http://{HOST}:{own.getsockname()[1]}", flush=True
         )
-        # uvicorn ends well at both signals, and then sends them on to whoever handled them before.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             uvicorn.Server(config).run(sockets=[own])
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # uvicorn ends well at a signal, and sends it on
             print("serve: ended; what was asked before is answered")
 
 
