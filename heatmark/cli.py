@@ -156,6 +156,24 @@ def export(
     exporting.main(model, out, half, overwrite)
 
 
+@app.command(rich_help_panel=FIRST)
+def serve(
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="models:/NAME@ALIAS, whose moves are followed; models:/NAME/VERSION, runs:/ID, a folder, or an exported "
+            "NAME.onnx.",
+        ),
+    ],
+    port: Annotated[int, typer.Option(help="Of this machine; 0 takes any that is free.", min=0, max=65535)] = 8080,
+) -> None:
+    """Serve a model over HTTP on this machine, until Ctrl-C."""
+    from pipelines.serving.server import serve as serving
+
+    serving.main(model, port)
+
+
 @app.command(rich_help_panel=TRAIN)
 def retrain(recipe: Recipe = None, data: Data = None) -> None:
     """Bring data, model and evaluation up to date; promote if better."""

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from components import images
+from components.boxes import check_box
 from pipelines.serving.inputs import Input
 from pipelines.serving.journal import Record, rounded
-from pipelines.serving.model import Model, check_box
+from pipelines.serving.model import Model
 from pipelines.serving.where import Where
 
 # What is held at once: faces for one pass of the network, or pixels, whichever comes first.

@@ -10,11 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
+from components.boxes import whole
 from components.model_file import sha256
 from pipelines.serving.boxes import read_boxes
 from pipelines.serving.detector import Detector
 from pipelines.serving.inputs import Input
-from pipelines.serving.model import whole
 
 
 class Where(Protocol):

@@ -34,6 +34,7 @@ MAINS = {
     "rescore": "pipelines.rescore",
     "retrain": "flows.retrain",
     "schedule": "flows.schedule",
+    "serve": "pipelines.serving.server.serve",
 }
 
 
@@ -48,7 +49,7 @@ def test_help_shows_every_command_in_the_order_of_a_newcomer():
     shown = heatmark("--help").stdout
     places = [shown.index(f"│ {name} ") for name in COMMANDS]
     assert sorted(places) == places
-    assert ["demo", "predict", "export", "retrain"] == list(COMMANDS)[:4]
+    assert ["demo", "predict", "export", "serve", "retrain"] == list(COMMANDS)[:5]
     assert heatmark().stdout == shown
 
 
