@@ -200,11 +200,15 @@ def draw(
     scheme: Annotated[str, typer.Option(help="Markup of the contact sheet.")] = "ibug68",
     rows: Annotated[int, typer.Option(help="Rows of the contact sheet.")] = 4,
     columns: Annotated[int, typer.Option(help="Columns of the contact sheet.")] = 6,
+    video: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw a video of one face that moves here (.mp4, .avi) instead.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Frames of the video, 25 a second.")] = 100,
 ) -> None:
-    """Draw faces with exact landmarks, as a dataset."""
+    """Draw faces with exact landmarks, as a dataset or a video."""
     from pipelines import draw as drawing
 
-    drawing.main(folder, num_faces, seed, size, workers, sheet, scheme, rows, columns)
+    drawing.main(folder, num_faces, seed, size, workers, sheet, scheme, rows, columns, video, frames)
 
 
 @app.command(rich_help_panel=TRAIN)
