@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -34,7 +33,7 @@ from pipelines.serving.smoothing import BETA, MIN_CUTOFF_HZ, OneEuro
 from pipelines.serving.tracking import Tracker
 
 VALIDATION, TEST = 1000, 2000  # the first seed of each
-GRID_HZ, GRID_BETA = (0.5, 1.0, 2.0, 4.0), (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+GRID_HZ, GRID_BETA = (0.25, 0.5, 1.0, 2.0, 4.0), (0.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 SETTLED = int(FPS)
 SHIFTS = np.arange(-2.0, 12.01, 0.05)
 Smoothing = Callable[[np.ndarray], np.ndarray]

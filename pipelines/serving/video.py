@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,10 @@ from components.limits import check_pixels
 from pipelines.serving.inputs import shown
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
+# A file is what its first bytes say. FFmpeg knows hundreds of other kinds, some of which are lists of further files to open.
+# Of ISO/IEC 14496-12 the kinds of a first box; RIFF's form; the EBML header's identifier (RFC 8794).
+_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
+_EBML = b"\x1aE\xdf\xa3"
 # What a header may say; more than any camera does, and a wrong one says anything.
 FPS = (1.0, 1000.0)
 
@@ -22,6 +27,17 @@ FPS = (1.0, 1000.0)
 def is_video(path: Path) -> bool:
     """Whether a file is one by its name's end."""
     return path.suffix.lower() in SUFFIXES
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """OpenCV and FFmpeg say nothing on opening a file: what is wrong with it is said in a sentence of ours."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg is told once, by the first file
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 class Video:
@@ -47,8 +63,7 @@ class Video:
             check_regular(path)
         except ValueError as error:
             raise ValueError(f"{shown(str(path))}: {error}") from error
-        if not path.stat().st_size:
-            raise ValueError(f"{shown(str(path))}: the file is empty")
+        self._check_kind()
         with self._opened() as capture:
             self.height, self.width = (int(capture.get(key)) for key in _SIZE)
             self.fps = float(capture.get(cv2.CAP_PROP_FPS))
@@ -76,6 +91,18 @@ class Video:
                     raise ValueError(f"{shown(str(self.path))}: frames of several sizes: {sizes}")
                 yield cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
+    def _check_kind(self) -> None:
+        try:
+            with self.path.open("rb") as file:
+                head = file.read(12)
+        except OSError as error:
+            raise ValueError(f"{shown(str(self.path))}: {error.strerror}") from error
+        if not head:
+            raise ValueError(f"{shown(str(self.path))}: the file is empty")
+        riff = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+        if not (head[4:8] in _BOXES or riff or head.startswith(_EBML)):
+            raise ValueError(f"{shown(str(self.path))}: not a video of one of the kinds {', '.join(SUFFIXES)}")
+
     def _check_size(self, height: int, width: int) -> None:
         if height <= 0 or width <= 0:
             raise ValueError(f"{shown(str(self.path))}: a video whose header names no size of its frames")
@@ -87,7 +114,8 @@ class Video:
     @contextmanager
     def _opened(self) -> Iterator[cv2.VideoCapture]:
         # FFmpeg alone: other backends take NAME%03d.jpg for a series of pictures, and a name for a camera's.
-        capture = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
+        with quiet():
+            capture = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
         try:
             if not capture.isOpened():
                 raise ValueError(f"{shown(str(self.path))}: not a video that can be read, or a broken one")

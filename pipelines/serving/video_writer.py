@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines.runtime.outputs import whole_file
 from pipelines.serving.inputs import shown
+from pipelines.serving.video import quiet
 
 # Name's end -> the codec, of those that OpenCV's wheel brings along. Both need no licence, and every player knows them.
 CODECS = {".mp4": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
@@ -42,7 +43,8 @@ def whole_video(path: Path, fps: float, height: int, width: int) -> Iterator[Wri
         written = unfinished.with_name(unfinished.name + path.suffix)
         codec = CODECS[path.suffix.lower()]
         size = width - width % 2, height - height % 2
-        writer = cv2.VideoWriter(str(written.absolute()), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), fps, size)
+        with quiet():
+            writer = cv2.VideoWriter(str(written.absolute()), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), fps, size)
         try:
             if not writer.isOpened():
                 raise ValueError(
