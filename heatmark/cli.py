@@ -93,7 +93,9 @@ def demo(num_faces: NumFaces = 600, seed: Seed = 0) -> None:
 
 @app.command(rich_help_panel=FIRST)
 def predict(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUTS", help="Pictures, and folders of them.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUTS", help="Pictures, folders of them, and - for one on standard input.")
+    ],
     model: Annotated[
         str,
         typer.Option(
@@ -101,21 +103,39 @@ def predict(
             help="models:/NAME@ALIAS, models:/NAME/VERSION, runs:/ID, a folder, or an exported NAME.onnx.",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="For landmarks.csv and the pictures with landmarks.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="For the table and the pictures with landmarks.")],
     boxes: Annotated[
         Path | None,
         typer.Option(
-            metavar="CSV",
-            help="Faces' boxes: image,x0,y0,x1,y1 in px, a row a face; image is a path from the CSV's folder, or from an "
-            "input FOLDER. Without it, each whole picture is taken as one face's box.",
+            metavar="FILE",
+            help="Where the faces are: image,x0,y0,x1,y1 in px, a row a face, as CSV or Parquet; image is a path from the "
+            "file's folder, or from an input FOLDER.",
         ),
     ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Each picture was cut around one face.")] = False,
+    detector: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A face detector, YuNet in ONNX, that says where they are.")
+    ] = None,
+    passes: Annotated[
+        int, typer.Option(help="Looks at each face: 2 look again around the first landmarks, so that a loose box does.")
+    ] = 1,
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="Of the table: csv, jsonl, parquet, or pts, a file a face."),
+    ] = "csv",
+    min_confidence: Annotated[
+        float, typer.Option(metavar="0..1", help="Leave out faces of which the mean confidence is below.")
+    ] = 0.0,
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw the landmarks.")] = True,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with work that was cut short.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the whole of an earlier --out.")] = False,
 ) -> None:
     """Find the landmarks of the faces on pictures."""
     from pipelines.serving import predict as predicting
 
-    predicting.main(inputs, model, out, boxes, overwrite)
+    predicting.main(
+        inputs, model, out, boxes, whole, detector, passes, form, min_confidence, pictures, resume, overwrite
+    )
 
 
 @app.command(rich_help_panel=FIRST)

@@ -26,8 +26,7 @@ def run(*mains: Callable[..., None]) -> None:
     """
     environment.set_defaults()
     hide_in_tracebacks()
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:  # a `kill`, and the end of a flow, are stops like a Ctrl-C
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    take_kill_as_ctrl_c()
     module = mains[0].__module__
     name = module if module != "__main__" else sys.modules["__main__"].__spec__.name  # type: ignore[union-attr]
     name = name.removesuffix(".__main__").rpartition(".")[2]
@@ -35,6 +34,12 @@ def run(*mains: Callable[..., None]) -> None:
     for main in mains:
         app.command()(_ending_well(main, name))
     app()
+
+
+def take_kill_as_ctrl_c() -> None:
+    """Makes a `kill`, and the end of a flow, stops like a Ctrl-C, unless somebody made them something else before."""
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _ending_well(main: Callable[..., None], name: str) -> Callable[..., None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,54 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(former, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def resumable_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
+    """As `whole_folder`, but what a block that was cut short has written stays beside `path`, for one that goes on.
+
+    What ends in a ValueError is not cut short: there is nothing to go on with, unless there was before.
+
+    Args:
+        path: Of the folder.
+        resume: Whether to go on with what is there; else it must be none.
+        overwrite: Whether to begin anew whatever is there.
+
+    Raises:
+        ValueError: The place cannot be written, another process is at it, or work that was cut short is there.
+    """
+    partial, former = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.former")
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        place = os.open(partial, os.O_RDONLY)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        if not _taken(place):  # the folder itself is the lock: it goes with it when it is renamed
+            raise ValueError(f"another process is writing {path} ({neighbours.names(neighbours.holding(partial))})")
+        begun = any(partial.iterdir())
+        if begun and not resume and not overwrite:
+            raise ValueError(f"work on {path} was cut short: go on with it by --resume, or begin anew by --overwrite")
+        if begun and not resume:
+            _empty(partial)
+        try:
+            yield partial
+        except ValueError:
+            if not begun:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+        shutil.rmtree(former, ignore_errors=True)
+        if path.exists():
+            path.rename(former)
+        partial.rename(path)
+        shutil.rmtree(former, ignore_errors=True)
+    finally:
+        os.close(place)
+
+
+def _empty(folder: Path) -> None:
+    for each in folder.iterdir():
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
 
 
 @contextmanager
@@ -89,8 +138,8 @@ def in_turn(path: Path, waiting: Callable[[], str] | None = None) -> Iterator[in
         yield file.fileno()
 
 
-def _taken(file: IO[str]) -> bool:
-    """Takes a lock file, if nobody else has it."""
+def _taken(file: IO[str] | int) -> bool:
+    """Takes a lock on an open file or folder, if nobody else has it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

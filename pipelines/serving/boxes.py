@@ -1,4 +1,4 @@
-"""Boxes of faces in a CSV file: a row per face, any number of rows per picture."""
+"""Boxes of faces in a file, CSV or Parquet: a row per face, any number of rows per picture."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import csv
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from pipelines.runtime.tables import read_table
 from pipelines.serving.inputs import Input, shown
 
 COLUMNS = ("image", "x0", "y0", "x1", "y1")
@@ -41,8 +43,24 @@ def read_boxes(path: Path, pictures: Sequence[Input]) -> dict[str, np.ndarray]:
     return {name: np.array(boxes) for name, boxes in found.items()}
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """("FILE:LINE", columns) of every row that is not blank."""
+    return _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    table = read_table(path)
+    if missing := [name for name in COLUMNS if name not in table.column_names]:
+        raise ValueError(
+            f"{shown(str(path))}: expected the columns {','.join(COLUMNS)}; there is no {','.join(missing)}"
+        )
+    for number, row in enumerate(table.select(COLUMNS).to_pylist()):
+        if not isinstance(row["image"], str):
+            raise ValueError(f"{shown(str(path))}: row {number}: expected the name of a picture, got {row['image']!r}")
+        yield f"{shown(str(path))}: row {number}", row
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
@@ -62,10 +80,10 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         raise ValueError(f"{shown(str(path))}: not a CSV file in UTF-8: {error}") from error
 
 
-def _box(where: str, row: dict[str, str]) -> list[float]:
+def _box(where: str, row: dict[str, Any]) -> list[float]:
     try:
         x0, y0, x1, y1 = box = [float(row[name]) for name in COLUMNS[1:]]
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from None
     if not all(map(math.isfinite, box)) or not (x0 < x1 and y0 < y1):
         raise ValueError(f"{where}: expected x0 < x1 and y0 < y1, px, got {x0:g} {y0:g} {x1:g} {y1:g}")

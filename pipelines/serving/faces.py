@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from components.drawing import PREDICTED, draw_landmarks
 from components.images import encode_jpeg
 from components.schemes import Scheme
 from pipelines.runtime.outputs import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 JPEG, PNG = (".jpg", ".jpeg"), (".png",)
 JPEG_QUALITY = 92
@@ -48,11 +52,23 @@ class Faces:
 
     def on(self, picture: int) -> Faces:
         """The faces on one of the pictures."""
-        own = self.picture == picture
-        first = np.zeros(int(own.sum()), int)
-        return Faces(
-            self.landmarks[own], self.confidence[own], self.boxes[own], first, [self.pictures[picture]], self.scheme
-        )
+        own = self.chosen(self.picture == picture)
+        return replace(own, picture=np.zeros(len(own), int), pictures=[self.pictures[picture]])
+
+    def chosen(self, which: np.ndarray) -> Faces:
+        """Some of the faces: which (N,), bool."""
+        per_face = ("landmarks", "confidence", "boxes", "picture")
+        return replace(self, **{name: getattr(self, name)[which] for name in per_face})
+
+    def frame(self) -> pd.DataFrame:
+        """A row a face: picture, x0, y0, x1, y1, its mean confidence, and NAME_x and NAME_y of each landmark, image px."""
+        import pandas as pd  # here: it takes as long to import as all else together
+
+        columns = {"picture": self.picture, **dict(zip(("x0", "y0", "x1", "y1"), self.boxes.T, strict=True))}
+        columns["confidence"] = self.confidence.mean(axis=1)
+        for number, name in enumerate(self.names):
+            columns |= {f"{name}_x": self.landmarks[:, number, 0], f"{name}_y": self.landmarks[:, number, 1]}
+        return pd.DataFrame(columns)
 
     def draw(self, path: Path | str) -> None:
         """Writes the picture with all its faces' landmarks on it, as JPEG or PNG by the name's end.

@@ -1,12 +1,15 @@
-"""The pictures that somebody names: files, and folders with all that is below them."""
+"""The pictures that somebody names: files, folders with all that is below them, and one on standard input."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+STDIN = Path("-")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 # A name that ends so keeps it when it is drawn on; any other gets a second end.
 DRAWN_AS_IS, DRAWN_AS = (".jpg", ".jpeg", ".png"), ".png"
@@ -48,6 +51,14 @@ def gather(places: Sequence[Path]) -> list[Input]:
             both = " and ".join(dict.fromkeys(shown(str(one.path)) for one in (other, picture)))
             raise ValueError(f"{both} would be drawn twice as {shown(picture.drawing)}: give them one after the other")
     return found
+
+
+def with_standard_input(places: Sequence[Path], folder: Path) -> list[Path]:
+    """The places, with `-` read into the file `stdin` in a folder."""
+    if STDIN in places:
+        with (folder / "stdin").open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+    return [folder / "stdin" if place == STDIN else place for place in places]
 
 
 def _pictures(place: Path) -> list[Input]:

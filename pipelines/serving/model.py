@@ -12,6 +12,8 @@ import torch
 
 from components import images
 from components.model import Found, LandmarkModel, ModelConfig
+from components.model_file import CONFIG, sha256
+from components.samples import tight_boxes
 from pipelines.runtime import environment
 from pipelines.serving.faces import Faces
 
@@ -33,10 +35,11 @@ def load(where: Path | str) -> Model:
     if str(where).endswith(ONNX) and not Path(where).is_dir():
         from pipelines.serving.onnx_model import OnnxModel
 
-        return Model(OnnxModel(where))
+        return Model(OnnxModel(where), sha256(Path(where)))
     with TemporaryDirectory() as place:
         saved = fetched(where, Path(place))
-        return Model(LandmarkModel.load(saved.folder).to("cuda" if torch.cuda.is_available() else "cpu"))
+        network = LandmarkModel.load(saved.folder).to("cuda" if torch.cuda.is_available() else "cpu")
+        return Model(network, sha256(saved.folder / CONFIG))
 
 
 class Saved(NamedTuple):
@@ -82,10 +85,12 @@ class Model:
 
     Args:
         network: The model as it was trained, on whatever device it is, or as it was exported.
+        identity: A hash that tells it from others; of a saved model, of its JSON, in which its weights' own is.
     """
 
-    def __init__(self, network: Finder) -> None:
+    def __init__(self, network: Finder, identity: str = "") -> None:
         self.network = network
+        self.identity = identity
         self.scheme = network.config.scheme
         # What its boxes were drawn around when it was trained: "landmarks", tightly, or "annotated", as its dataset did.
         self.box = network.config.box
@@ -95,7 +100,21 @@ class Model:
         """Of the landmarks that it finds."""
         return self.scheme.names
 
-    def find(self, pictures: Picture | Sequence[Picture], boxes: object = None) -> Faces:
+    def check_passes(self, passes: int) -> None:
+        """Refuses a number of looks that the model cannot take.
+
+        Raises:
+            ValueError: It is below one, or a second look's boxes would not be drawn as those that it was trained with.
+        """
+        if passes < 1:
+            raise ValueError(f"expected at least one pass, got {passes}")
+        if passes > 1 and self.box != "landmarks":
+            raise ValueError(
+                "this model was trained with its dataset's own boxes, and none can be drawn like them around landmarks that "
+                "were found: use one pass"
+            )
+
+    def find(self, pictures: Picture | Sequence[Picture], boxes: object = None, passes: int = 1) -> Faces:
         """Finds the landmarks of every face that has a box.
 
         A picture without boxes counts as one face's box as a whole: fit for a picture that was cut around a face, and
@@ -105,12 +124,15 @@ class Model:
             pictures: One picture, or a list of them: a file, or (H, W, 3) uint8, RGB.
             boxes: For one picture (4,) or (F, 4), x0 y0 x1 y1, image px, drawn as `box` says; for a list of pictures a
                 list of those, or of None. None: whole pictures.
+            passes: How often to look: after the first time in the box around the landmarks that were found, so that it
+                matters less how well the given one fits (docs/results.md).
 
         Raises:
-            ValueError: A picture cannot be read, or a box has no area or lies outside its picture.
+            ValueError: A picture cannot be read, a box has no area or lies outside its picture, or `check_passes`.
         """
+        self.check_passes(passes)
         if isinstance(pictures, (str, Path)) or (isinstance(pictures, np.ndarray) and pictures.ndim == 3):
-            return self.find([pictures], [boxes])
+            return self.find([pictures], [boxes], passes)
         pixels = [_pixels(picture) for picture in pictures]
         each = [None] * len(pixels) if boxes is None else list(boxes)  # type: ignore[call-overload]
         if len(each) != len(pixels):
@@ -119,7 +141,10 @@ class Model:
         counts = [len(part) for part in parts]
         picture = np.repeat(np.arange(len(pixels)), counts)
         together = np.concatenate([np.zeros((0, 4)), *parts])
-        found = self.network.find([pixels[i] for i in picture], together)
+        each_face = [pixels[i] for i in picture]
+        found = self.network.find(each_face, together)
+        for _ in range(passes - 1):
+            found = self.network.find(each_face, around(found.landmarks, together))
         return Faces(found.landmarks, found.confidence, together, picture, pixels, self.scheme)
 
 
@@ -130,6 +155,12 @@ def _pixels(picture: Picture) -> np.ndarray:
         return picture
     path = Path(picture)
     return images.read(path.parent, path.name)
+
+
+def around(landmarks: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """The tight boxes (N, 4) of landmarks (N, K, 2), image px; where they all lie on a line, the boxes (N, 4) that are given."""
+    tight = tight_boxes(landmarks.astype(np.float64))
+    return np.where((tight[:, 2:] > tight[:, :2]).all(axis=1, keepdims=True), tight, boxes)
 
 
 def whole(picture: np.ndarray) -> np.ndarray:

@@ -1,31 +1,35 @@
 """Predict: pictures and boxes -> a table of landmarks, and the pictures with landmarks on them.
 
-Reads files and folders. Writes a folder, whole or not at all: landmarks.csv, a row per face, and below the same folder
-each picture that could be read, with its faces. Every picture ends in the table or is named with a reason.
+Reads files, folders and standard input. Writes a folder, whole or not at all: the table, summary.json, and below the same
+folder each picture that could be read, with its faces. Every picture ends in the table or is named with a reason. Work that
+was cut short leaves its journal and its pictures in a hidden folder beside, and goes on from there when it is asked to.
 """
 
 from __future__ import annotations
 
-import csv
+import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from components import images
+from components.configuration import check_known
 from pipelines.runtime import command
-from pipelines.runtime.outputs import whole_folder
+from pipelines.runtime.outputs import resumable_folder
 from pipelines.runtime.progress import Progress
-from pipelines.serving.boxes import read_boxes
-from pipelines.serving.faces import Faces
-from pipelines.serving.inputs import Input, gather, shown
-from pipelines.serving.model import Model, check_box, load, whole
+from pipelines.serving.inputs import Input, gather, shown, with_standard_input
+from pipelines.serving.journal import JOURNAL, Journal, Record, rounded
+from pipelines.serving.model import Model, check_box, load
+from pipelines.serving.tables import TABLES, check_names
+from pipelines.serving.where import Detected, Where, chosen
 
-TABLE = "landmarks.csv"
-COLUMNS = ("image", "face", "x0", "y0", "x1", "y1", "confidence")
+SUMMARY = "summary.json"
+MADE_BY = "heatmark predict"
 # What is held at once: faces for one pass of the network, or pixels, whichever comes first.
 BATCH_FACES, BATCH_PIXELS = 32, 50_000_000
 REASONS_SHOWN = 20
@@ -34,58 +38,39 @@ DRAWN = {"landmarks": "tightly around the landmarks", "annotated": "as its datas
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A picture that was read, with the boxes (F, 4) in which faces are to be found."""
-
-    source: Input
-    pixels: np.ndarray
-    boxes: np.ndarray
-
-
-@dataclass
-class Run:
-    """What is to be done, and what became of it.
+    """A picture that was read.
 
     Attributes:
-        sources: The pictures.
-        boxes: Picture's name -> boxes (F, 4); None for whole pictures.
-        failed: (Picture's name, reason), of pictures and single boxes.
-        num_faces: Found so far.
-        num_pictures: With a face in the table.
-        turned: Names of pictures that a viewer would turn: their pixels are taken as they are stored.
+        source: Which.
+        pixels: (H, W, 3) uint8 RGB; None where it could not be read.
+        boxes: (F, 4), in which faces are to be found.
+        left_out: Why it is not in the table, or why single boxes are not.
+        turned: Whether a viewer would turn it: its pixels are taken as they are stored.
     """
 
-    sources: Sequence[Input]
-    boxes: Mapping[str, np.ndarray] | None
-    failed: list[tuple[str, str]] = field(default_factory=list)
-    num_faces: int = 0
-    num_pictures: int = 0
-    turned: list[str] = field(default_factory=list)
-
-    def wanted(self, source: Input) -> int:
-        """How many faces a picture has to do with; one without boxes counts as well, as work."""
-        return 1 if self.boxes is None else max(1, len(self.boxes.get(source.name, ())))
+    source: Input
+    pixels: np.ndarray | None
+    boxes: np.ndarray
+    left_out: list[str]
+    turned: bool = False
 
 
-def read(run: Run, source: Input) -> Task | None:
-    """Reads a picture; None, with the reasons in `run.failed`, where nothing can be found on it."""
-    if run.boxes is not None and source.name not in run.boxes:
-        run.failed.append((source.name, "it has no box"))
-        return None
+def read(source: Input, where: Where) -> Task:
+    """Reads a picture and finds its boxes; never fails, but says why nothing can be found on it."""
+    nothing = np.zeros((0, 4))
     try:
         pixels = images.read(source.path.parent, source.path.name)
+        boxes = where.boxes(source, pixels)
     except ValueError as error:
-        run.failed.append((source.name, str(error).removeprefix(f"{source.path.name}: ")))
-        return None
-    if asks_to_be_turned(source.path):
-        run.turned.append(source.name)
-    good = []
-    for box in whole(pixels) if run.boxes is None else run.boxes[source.name]:
+        return Task(source, None, nothing, [str(error).removeprefix(f"{source.path.name}: ")])
+    good, left_out = [], []
+    for box in boxes:
         try:
             check_box(box, pixels)
             good.append(box)
         except ValueError as error:
-            run.failed.append((source.name, str(error)))
-    return Task(source, pixels, np.array(good)) if good else None
+            left_out.append(str(error))
+    return Task(source, pixels, np.array(good) if good else nothing, left_out, asks_to_be_turned(source.path))
 
 
 def asks_to_be_turned(path: Path) -> bool:
@@ -94,57 +79,111 @@ def asks_to_be_turned(path: Path) -> bool:
         return picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
 
 
-def batches(run: Run, progress: Progress) -> Iterator[list[Task]]:
-    """The pictures that can be read, a few at a time."""
+def batches(sources: list[Input], where: Where) -> Iterator[list[Task]]:
+    """The pictures, read, a few at a time."""
     held: list[Task] = []
-    for source in run.sources:
-        task = read(run, source)
-        if task is None:
-            progress.advance(run.wanted(source))
-            continue
-        held.append(task)
-        if (
-            sum(len(task.boxes) for task in held) >= BATCH_FACES
-            or sum(task.pixels.size // 3 for task in held) >= BATCH_PIXELS
-        ):
+    for source in sources:
+        held.append(read(source, where))
+        pixels = sum(0 if task.pixels is None else task.pixels.size // 3 for task in held)
+        if sum(max(1, len(task.boxes)) for task in held) >= BATCH_FACES or pixels >= BATCH_PIXELS:
             yield held
             held = []
     if held:
         yield held
 
 
-def find_all(model: Model, run: Run, out: Path) -> None:
-    """Finds every face and writes table and pictures into a folder."""
-    progress = Progress("predict", sum(map(run.wanted, run.sources)), "faces")
-    with (out / TABLE).open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow([*COLUMNS, *(f"{name}_{axis}" for name in model.names for axis in "xy")])
-        for tasks in batches(run, progress):
-            faces = model.find([task.pixels for task in tasks], [task.boxes for task in tasks])
-            for i, task in enumerate(tasks):
-                own = faces.on(i)
-                table.writerows(rows(task.source.name, own))
-                own.draw(out / task.source.drawing)
-                progress.advance(run.wanted(task.source))
-            run.num_faces += len(faces)
-            run.num_pictures += len(tasks)
+@dataclass(frozen=True)
+class Looking:
+    """How faces are found, and what is kept of them.
+
+    Attributes:
+        model: That finds them.
+        passes: Looks at each face.
+        min_confidence: Mean confidence, below which a face is left out.
+        pictures: Whether they are drawn.
+    """
+
+    model: Model
+    passes: int
+    min_confidence: float
+    pictures: bool
+
+    def find(self, tasks: list[Task], out: Path) -> list[Record]:
+        """Finds the faces of some pictures in one pass, and draws them into a folder."""
+        usable = [task for task in tasks if task.pixels is not None and len(task.boxes)]
+        faces = self.model.find([task.pixels for task in usable], [task.boxes for task in usable], self.passes)  # type: ignore[misc]
+        places = {task.source.name: number for number, task in enumerate(usable)}
+        records: list[Record] = []
+        for task in tasks:
+            name, left_out = task.source.name, list(task.left_out)
+            record: Record = {"image": name, "faces": [], "left_out": left_out, "turned": task.turned}
+            if name in places:
+                own = faces.on(places[name])
+                sure = own.confidence.mean(axis=1) >= self.min_confidence
+                unsure = own.confidence[~sure].mean(axis=1)
+                left_out += [f"a face's confidence {value:.4f} is below {self.min_confidence:g}" for value in unsure]
+                own = own.chosen(sure)
+                record["faces"] = rounded(own)
+                if self.pictures and len(own):
+                    own.draw(out / task.source.drawing)
+            records.append(record)
+        return records
 
 
-def rows(image: str, faces: Faces) -> Iterator[list[object]]:
-    """A row per face of a picture: its box, its mean confidence, and its landmarks, (x, y), image px to 3 decimals."""
-    for number in range(len(faces)):
-        box, landmarks = faces.boxes[number], faces.landmarks[number]
-        confidence = f"{faces.confidence[number].mean():.4f}"
-        yield [
-            image,
-            number,
-            *(round(float(side), 3) for side in box),
-            confidence,
-            *(f"{value:.3f}" for value in landmarks.ravel()),
-        ]
+def find_all(looking: Looking, sources: list[Input], where: Where, journal: Journal, out: Path) -> None:
+    """Finds the faces of all pictures that are not done, and notes them in the journal."""
+    left = [source for source in sources if source.name not in journal.done]
+    if len(left) < len(sources):
+        print(f"predict: {len(sources) - len(left)} of {len(sources)} pictures are done already", flush=True)
+    progress = Progress("predict", sum(map(where.wanted, left)), "faces")
+    for tasks in batches(left, where):
+        journal.add(looking.find(tasks, out))
+        progress.advance(sum(where.wanted(task.source) for task in tasks))
 
 
-def check_place(out: Path, overwrite: bool, others: Sequence[Path]) -> None:
+@dataclass(frozen=True)
+class Summary:
+    """What became of the pictures: counts, and (name, reason) of what was left out."""
+
+    num_pictures: int
+    num_faces: int
+    left_out: list[tuple[str, str]]
+    turned: list[str]
+
+    @classmethod
+    def of(cls, journal: Journal) -> Summary:
+        num_pictures, num_faces, left_out, turned = 0, 0, [], []
+        for record in journal.records():
+            num_pictures += bool(record["faces"])
+            num_faces += len(record["faces"])
+            left_out += [(record["image"], reason) for reason in record["left_out"]]
+            turned += [record["image"]] * record["turned"]
+        return cls(num_pictures, num_faces, left_out, turned)
+
+    def write(self, path: Path, how: dict[str, object]) -> None:
+        said = {
+            "pictures": self.num_pictures,
+            "faces": self.num_faces,
+            "left_out": self.left_out,
+            "turned": self.turned,
+        }
+        path.write_text(json.dumps({"made_by": MADE_BY, **how, **said}, indent=1) + "\n", encoding="ascii")
+
+    def say(self) -> None:
+        """Names what was left out and why, and what lies on its side."""
+        for name, reason in self.left_out[:REASONS_SHOWN]:
+            print(f"predict: left out: {shown(name)}: {shown(reason)}", flush=True)
+        if len(self.left_out) > REASONS_SHOWN:
+            print(f"predict: and {len(self.left_out) - REASONS_SHOWN} more left out: all are in {SUMMARY}", flush=True)
+        if self.turned:
+            how = f"{len(self.turned)} pictures are to be turned, by their EXIF data, and were taken as they are stored"
+            print(
+                f"predict: {how}: faces in them may lie on their sides; {shown(self.turned[0])} is the first",
+                flush=True,
+            )
+
+
+def check_place(out: Path, overwrite: bool, others: list[Path]) -> None:
     """Refuses a place for the output that is somebody else's.
 
     Raises:
@@ -166,48 +205,88 @@ def check_place(out: Path, overwrite: bool, others: Sequence[Path]) -> None:
 
 
 def _is_output(folder: Path) -> bool:
-    table = folder / TABLE
-    return table.is_file() and table.read_bytes().startswith(",".join(COLUMNS).encode())
+    summary = folder / SUMMARY
+    return summary.is_file() and f'"{MADE_BY}"' in summary.read_text(encoding="ascii", errors="replace")
 
 
-def main(inputs: list[Path], model: str, out: Path, boxes: Path | None = None, overwrite: bool = False) -> None:
+def main(
+    inputs: list[Path],
+    model: str,
+    out: Path,
+    boxes: Path | None = None,
+    whole: bool = False,
+    detector: Path | None = None,
+    passes: int = 1,
+    form: str = "csv",
+    min_confidence: float = 0.0,
+    pictures: bool = True,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> None:
     """Finds landmarks on the pictures and folders INPUTS by MODEL; writes a table and drawn pictures to OUT.
 
     Raises:
         ValueError: An input, the boxes, the model or the place cannot be used, or no picture can.
     """
-    sources = gather(inputs)
-    run = Run(sources, read_boxes(boxes, sources) if boxes else None)
-    check_place(out, overwrite, [*inputs, *filter(None, [boxes]), *filter(Path.exists, [Path(model)])])
-    finder = load(model)
-    num_boxes = None if run.boxes is None else sum(len(own) for own in run.boxes.values())
-    what = "each whole one as a face's box" if num_boxes is None else f"{num_boxes} boxes"
-    print(f"predict: {len(sources)} pictures, {what}; the model knows boxes drawn {DRAWN[finder.box]}", flush=True)
-    began = time.monotonic()
+    command.take_kill_as_ctrl_c()
+    check_known(TABLES, "format", form)
+    others = [*inputs, *filter(None, [boxes, detector]), *filter(Path.exists, [Path(model)])]
+    check_place(out, overwrite, others)
+    with TemporaryDirectory() as place:
+        sources = gather(with_standard_input(inputs, Path(place)))
+        check_names(form, (source.name for source in sources))
+        where = chosen(sources, boxes, whole, detector)
+        looking = Looking(load(model), passes, min_confidence, pictures)
+        looking.model.check_passes(passes)
+        run(looking, sources, where, out, form, resume, overwrite)
+
+
+def run(
+    looking: Looking, sources: list[Input], where: Where, out: Path, form: str, resume: bool, overwrite: bool
+) -> None:
+    """Finds all faces and writes the output.
+
+    Raises:
+        ValueError: It cannot be written, or there is nothing to write.
+    """
+    drawn = DRAWN[looking.model.box]
+    print(f"predict: {len(sources)} pictures, {where.said}; the model knows boxes drawn {drawn}", flush=True)
+    if isinstance(where, Detected) and looking.passes == 1:
+        print(
+            "predict: a detector draws its boxes in another way; --passes 2 looks again around the landmarks",
+            flush=True,
+        )
+    how = {
+        "model": looking.model.identity,
+        "where": where.identity,
+        "passes": looking.passes,
+        "min_confidence": looking.min_confidence,
+        "drawn": looking.pictures,
+    }
+    began, journal = time.monotonic(), None
     try:
-        with whole_folder(out) as partial:
-            find_all(finder, run, partial)
-            if not run.num_faces:
-                say_failed(run)
+        with resumable_folder(out, resume, overwrite) as partial:
+            journal = Journal(partial, how)
+            before = len(journal.done)
+            find_all(looking, sources, where, journal, partial)
+            summary = Summary.of(journal)
+            if not summary.num_faces:
+                summary.say()
                 raise ValueError(f"nothing was found: none of {len(sources)} pictures could be used")
+            TABLES[form](journal.records(), partial, looking.model.scheme)
+            summary.write(partial / SUMMARY, how)
+            (partial / JOURNAL).unlink()
+    except KeyboardInterrupt:
+        if journal is None:
+            raise
+        done = f"{len(journal.done)} of {len(sources)} pictures are done"
+        print(f"predict: {done}; the same command with --resume goes on from there", flush=True)
+        raise
     except OSError as error:
         raise ValueError(f"cannot write {shown(str(out))}: {error.strerror}") from error
-    say_failed(run)
-    if run.turned:
-        how = f"{len(run.turned)} pictures are to be turned, by their EXIF data, and were taken as they are stored"
-        print(f"predict: {how}: faces in them may lie on their sides; {shown(run.turned[0])} is the first", flush=True)
-    rate = run.num_faces / max(time.monotonic() - began, 1e-9)
-    print(
-        f"predict: {run.num_faces} faces on {run.num_pictures} pictures, {rate:.0f} faces/s: {shown(str(out / TABLE))}"
-    )
-
-
-def say_failed(run: Run) -> None:
-    """Names what was left out, and why."""
-    for name, reason in run.failed[:REASONS_SHOWN]:
-        print(f"predict: left out: {shown(name)}: {shown(reason)}", flush=True)
-    if len(run.failed) > REASONS_SHOWN:
-        print(f"predict: and {len(run.failed) - REASONS_SHOWN} more left out", flush=True)
+    summary.say()
+    rate = "" if before else f", {summary.num_faces / max(time.monotonic() - began, 1e-9):.0f} faces/s"
+    print(f"predict: {summary.num_faces} faces on {summary.num_pictures} pictures{rate}: {shown(str(out))}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Which codec, loss and decoder finds landmarks best, on the same faces, network, epochs and seeds?
 
-    python -m studies.comparison train CROPS runs/comparison [--base recipes/300w_small.yaml] [--variants NAME]... [--seeds N]...
+    python -m studies.comparison train CROPS runs/comparison [--base recipes/300w_comparison.yaml] [--variants NAME]... [--seeds N]...
     python -m studies.comparison table CROPS runs/comparison
 
 CROPS are the shards that preprocess cut by the base recipe, of any dataset; scheme and protocol are the base's. The first
@@ -35,7 +35,9 @@ Seeds = Annotated[list[int], typer.Option(help="One training with each; may be g
 def train(
     crops: Crops,
     out: Out,
-    base: Annotated[Path, typer.Option(help="The recipe that all variants share.")] = Path("recipes/300w_small.yaml"),
+    base: Annotated[Path, typer.Option(help="The recipe that all variants share.")] = Path(
+        "recipes/300w_comparison.yaml"
+    ),
     variants: Annotated[list[str], typer.Option(help=SOME, show_default="all")] = list(VARIANTS),  # noqa: B006
     seeds: Seeds = [0, 1, 2],  # noqa: B006
     epochs: Annotated[int, typer.Option(help="Of a variant that trains on one view.", min=1)] = 50,

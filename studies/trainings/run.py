@@ -41,7 +41,7 @@ class Run:
     @property
     def log(self) -> Path:
         """What the training says; beside the folder, since it is of use where there is none."""
-        return self.folder.with_suffix(".log")
+        return self.folder.with_name(f"{self.folder.name}.log")
 
     @property
     def done(self) -> bool:
@@ -72,8 +72,8 @@ class Run:
             raise ValueError(f"{self.folder} was tested on {len(predicted)} faces, not on these {num_faces}")
         return predicted
 
-    def train(self, params: Params, crops: Path) -> None:
-        """Trains in a process of its own.
+    def train(self, params: Params, crops: Path, children: list[subprocess.Popen]) -> None:
+        """Trains in a process of its own, which is added to `children`.
 
         Raises:
             ValueError: The training failed; with its last word.
@@ -83,8 +83,9 @@ class Run:
             (partial / PARAMS).write_text(text, encoding="utf-8")
             words = [sys.executable, "-m", "studies.trainings.one", str(crops), str(partial)]
             with self.log.open("w", encoding="utf-8") as log:
-                code = subprocess.call(words, stdout=log, stderr=subprocess.STDOUT)
-            if code:
+                child = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
+            children.append(child)
+            if code := child.wait():
                 lines = self.log.read_text(encoding="utf-8").strip().splitlines() or [f"it ended with {code}"]
                 raise ValueError(f"{self}: {lines[-1]} (all that it said is in {self.log})")
         print(f"{self}: {shown(self.seconds)}, val NME {self.val_nme:.2%}", flush=True)
@@ -103,7 +104,7 @@ def mean_time(runs: Iterable[Run]) -> str:
 
 
 def train_all(wanted: Mapping[Run, tuple[Params, Path]], at_once: int) -> None:
-    """Trains what is not done, some side by side; each by its recipe, on its crops.
+    """Trains what is not done, some side by side; each by its recipe, on its crops. A stop of this process stops them all.
 
     Raises:
         ValueError: One that is done was trained by another recipe, which is said before any work; or a training failed.
@@ -111,11 +112,15 @@ def train_all(wanted: Mapping[Run, tuple[Params, Path]], at_once: int) -> None:
     for run, (params, _) in wanted.items():
         if run.done and run.params() != params:
             raise ValueError(f"{run.folder} was trained by another recipe or for other epochs: choose another OUT")
+    children: list[subprocess.Popen] = []
     with ThreadPoolExecutor(at_once) as pool:
-        jobs = [pool.submit(run.train, *how) for run, how in wanted.items() if not run.done]
+        jobs = [pool.submit(run.train, *how, children) for run, how in wanted.items() if not run.done]
         try:
             for job in jobs:
                 job.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
+        except BaseException as stopped:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(stopped, KeyboardInterrupt):
+                for child in children:
+                    child.terminate()
             raise

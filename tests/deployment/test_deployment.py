@@ -145,7 +145,7 @@ def test_after_a_restore_versions_and_decisions_are_known(clone):
 
 
 def test_after_a_restore_the_champion_predicts(clone):
-    words = ("predict", "data/synthetic/images", "--model", "models:/heatmark-tiny@champion", "--out", "out")
+    words = ("predict", "data/synthetic/images", "--whole", "--model", "models:/heatmark-tiny@champion", "--out", "out")
     assert "64 faces on 64 pictures" in clone.run("python", "-m", "heatmark", *words, **clone.env).stdout
 
 

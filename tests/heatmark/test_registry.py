@@ -64,10 +64,10 @@ def registered(project):
 
 
 def test_predict_writes_table_and_drawings_by_the_champion(registered):
-    words = ("faces", "--model", "models:/heatmark-tiny@champion", "--out", "out")
+    words = ("faces", "--whole", "--model", "models:/heatmark-tiny@champion", "--out", "out")
     done = registered.run("python", "-m", "heatmark", "predict", *words)
     assert "predict: 2 faces on 2 pictures, " in done.stdout
-    assert ["faces/one.png", "faces/two.jpg", "landmarks.csv"] == sorted(
+    assert ["faces/one.png", "faces/two.jpg", "landmarks.csv", "summary.json"] == sorted(
         path.relative_to(registered.root / "out").as_posix()
         for path in (registered.root / "out").rglob("*") if path.is_file()
     )  # fmt: skip
@@ -86,7 +86,9 @@ def test_a_model_is_the_same_from_its_alias_version_run_and_folder(registered):
 
 def test_what_the_registry_exports_is_used_as_the_model_itself(registered):
     registered.run("python", "-m", "heatmark", "export", "models:/heatmark-tiny@champion", "tiny.onnx")
-    registered.run("python", "-m", "heatmark", "predict", "faces", "--model", "tiny.onnx", "--out", "by-onnx")
+    registered.run(
+        "python", "-m", "heatmark", "predict", "faces", "--whole", "--model", "tiny.onnx", "--out", "by-onnx"
+    )
     expected, found = (load(registered.root / where).find(registered.root / "faces/one.png") for where in MODELS)
     np.testing.assert_allclose(expected.landmarks, found.landmarks, atol=0.05)
     table = (registered.root / "by-onnx/landmarks.csv").read_text(encoding="utf-8").splitlines()
@@ -112,7 +114,17 @@ def test_a_model_that_is_not_there_is_one_sentence_with_those_that_are(registere
 
 def test_a_wrong_model_ends_the_command_before_anything_is_written(registered):
     done = registered.run(
-        "python", "-m", "heatmark", "predict", "faces", "--model", "models:/x/1", "--out", "none", check=False
+        "python",
+        "-m",
+        "heatmark",
+        "predict",
+        "faces",
+        "--whole",
+        "--model",
+        "models:/x/1",
+        "--out",
+        "none",
+        check=False,
     )
     assert (1, "heatmark: no model 'x' is registered; there are: heatmark-tiny\n") == (done.returncode, done.stderr)
     assert not (registered.root / "none").exists()

@@ -89,9 +89,11 @@ def test_load_and_predict_work(installed, project):
     assert (0, "") == (done.returncode, done.stderr)
     expected = LandmarkModel.load(installed.work / "model").predict([draw_face(0, 0, 96).image], np.float32([[-0.5, -0.5, 95.5, 95.5]]))  # fmt: skip
     np.testing.assert_allclose(expected, np.load(installed.work / "found.npy"), atol=1e-3)
-    done = installed.heatmark(project, "predict", "face.png", "--model", "model", "--out", "out")
+    done = installed.heatmark(project, "predict", "face.png", "--whole", "--model", "model", "--out", "out")
     assert (0, "") == (done.returncode, done.stderr)
-    assert ["face.png", "landmarks.csv"] == sorted(path.name for path in (installed.work / "out").iterdir())
+    assert ["face.png", "landmarks.csv", "summary.json"] == sorted(
+        path.name for path in (installed.work / "out").iterdir()
+    )
 
 
 def test_params_works(installed, project):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 
@@ -118,6 +122,27 @@ def test_a_training_that_fails_leaves_its_log_and_no_folder(compared):
         "train.use_gpu: false (all that it said is in runs/failed/subpixel_MSE_0.log)"
     ]
     assert ["subpixel_MSE_0.log"] == [path.name for path in (compared.root / "runs/failed").iterdir()]
+
+
+def test_a_stop_ends_the_training_too_and_what_was_begun_goes_on_later(compared):
+    words = list(train_words(CHOSEN[0], out="runs/stopped")[:-1])
+    study = subprocess.Popen(
+        [sys.executable, *words[1:], "100000"],  # epochs: it would take hours
+        cwd=compared.root,
+        env=compared.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log = compared.root / "runs/stopped/subpixel_MSE_0.log"
+    while not (log.is_file() and log.read_text()):
+        assert study.poll() is None
+        time.sleep(0.1)
+    trainings = psutil.Process(study.pid).children()
+    study.terminate()  # it alone, as `kill` does
+    _, said = study.communicate(timeout=60)
+    assert (130, "comparison: stopped") == (study.returncode, said.strip().splitlines()[-1])
+    assert (1, []) == (len(trainings), [each for each in trainings if each.is_running()])
+    assert [log] == list(log.parent.iterdir())
 
 
 def test_wrong_input_ends_in_one_line(compared):

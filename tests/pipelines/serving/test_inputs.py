@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.serving.boxes import read_boxes
@@ -113,3 +115,34 @@ def test_a_csv_that_is_not_there_or_not_text_is_refused(tree):
     (tree / "boxes.csv").write_bytes(HEADER.encode() + b"\xff\xfe,0,0,1,1\n")
     with pytest.raises(ValueError, match=r"boxes\.csv: not a CSV file in UTF-8"):
         read_boxes(tree / "boxes.csv", gather([tree / "a.jpg"]))
+
+
+def test_boxes_in_parquet_are_those_in_csv(tree):
+    rows = {
+        "image": ["b/1.jpg", "a.jpg"],
+        "x0": [0, 8],
+        "y0": [1.0, 9.0],
+        "x1": [2, 10],
+        "y1": [3, 11.5],
+        "score": [0.5, 1.0],
+    }
+    pq.write_table(pa.table(rows), tree / "boxes.parquet")
+    boxes = read_boxes(tree / "boxes.parquet", gather([tree / "b", tree / "a.jpg"]))
+    assert {"b/1.jpg": [[0, 1, 2, 3]], "a.jpg": [[8, 9, 10, 11.5]]} == {
+        name: own.tolist() for name, own in boxes.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ({"image": ["a.jpg"], "x": [0]}, "boxes.parquet: expected the columns image,x0,y0,x1,y1; there is no x0,y0,x1,y1"),
+        ({"image": [None], "x0": [0], "y0": [0], "x1": [1], "y1": [1]}, "row 0: expected the name of a picture, got None"),
+        ({"image": ["a.jpg"], "x0": [0], "y0": [None], "x1": [1], "y1": [1]}, "boxes.parquet: row 0: float() argument"),
+        ({"image": ["a.jpg"], "x0": [2], "y0": [0], "x1": [1], "y1": [1]}, "boxes.parquet: row 0: expected x0 < x1"),
+    ],
+)  # fmt: skip
+def test_a_parquet_file_that_is_wrong_is_refused_with_its_row(tree, rows, words):
+    pq.write_table(pa.table(rows), tree / "boxes.parquet")
+    with pytest.raises(ValueError, match=re.escape(words)):
+        read_boxes(tree / "boxes.parquet", gather([tree / "a.jpg"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from components import images
+from components.model import Found
 from components.schemes import SCHEMES
-from pipelines.serving.model import Model, load
+from pipelines.serving.model import Model, around, load
 
 BOX = np.array([20.0, 24.5, 101.0, 110.0])
 
@@ -57,6 +59,50 @@ def test_more_faces_than_one_pass_of_the_network_takes_are_all_found(model, draw
     faces = model.find(drawn[0], boxes)
     assert 70 == len(faces)
     np.testing.assert_allclose(model.find(drawn[0], boxes[69]).landmarks, faces.landmarks[69:], atol=1e-3)
+
+
+class Wandering:
+    """Finds all landmarks of a face on the diagonal of the box's middle half, and notes in which boxes it was asked to."""
+
+    def __init__(self, config) -> None:
+        self.config, self.asked = config, []
+
+    def find(self, images, boxes):
+        self.asked.append(boxes.tolist())
+        along = np.linspace(0.25, 0.75, self.config.scheme.num_landmarks)[None, :, None]
+        low, high = boxes[:, None, :2], boxes[:, None, 2:]
+        return Found((low + along * (high - low)).astype(np.float32), np.ones((len(boxes), 68), np.float32))
+
+
+def test_a_second_look_is_in_the_box_around_what_the_first_one_found(network, drawn):
+    wandering = Wandering(network.config)
+    faces = Model(wandering).find(drawn[0], [8, 16, 72, 80], passes=3)
+    # By hand: the middle half of each box is the next one.
+    assert [[[8, 16, 72, 80]], [[24, 32, 56, 64]], [[32, 40, 48, 56]]] == wandering.asked
+    assert [36, 44, 44, 52] == [*faces.landmarks[0].min(axis=0), *faces.landmarks[0].max(axis=0)]
+    assert [[8, 16, 72, 80]] == faces.boxes.tolist()
+
+
+def test_landmarks_on_a_line_have_no_box_and_the_former_one_stays(network, drawn):
+    flat = np.array([[[1.0, 5.0], [9.0, 5.0]], [[1.0, 5.0], [9.0, 6.0]]])
+    boxes = np.array([[0.0, 0, 20, 20], [0, 0, 30, 30]])
+    assert [[0, 0, 20, 20], [1, 5, 9, 6]] == around(flat, boxes).tolist()
+
+
+def test_a_model_of_annotated_boxes_takes_no_second_look(network, drawn):
+    model = Model(Wandering(replace(network.config, box="annotated")))
+    with pytest.raises(ValueError, match=r"trained with its dataset's own boxes, .*: use one pass"):
+        model.find(drawn[0], BOX, passes=2)
+
+
+def test_faces_are_a_frame_of_pandas(model, drawn):
+    faces = model.find(drawn, [BOX, [BOX, BOX + 3]])
+    frame = faces.frame()
+    assert [0, 1, 1] == frame["picture"].tolist()
+    assert faces.boxes[:, 3].tolist() == frame["y1"].tolist()
+    name = faces.names[5]
+    assert np.array_equal(faces.landmarks[:, 5], frame[[f"{name}_x", f"{name}_y"]].to_numpy())
+    np.testing.assert_allclose(faces.confidence.mean(axis=1), frame["confidence"])
 
 
 @pytest.mark.parametrize(

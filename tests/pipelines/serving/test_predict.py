@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from components import images
+from components.datasets import DATASETS
 from pipelines.serving.model import load
 from pipelines.serving.predict import main
 
@@ -26,14 +35,14 @@ def landmarks(row: dict[str, str]) -> np.ndarray:
 
 def test_the_table_holds_what_the_model_finds_and_the_drawings_lie_beside_it(photos, drawn, model_folder, tmp_path):
     out = tmp_path / "out"
-    main([photos], str(model_folder), out)
+    main([photos], str(model_folder), out, whole=True)
     rows = table(out)
     assert ["photos/one.png", "photos/sub/two.jpg"] == [row["image"] for row in rows]
     assert ("0", "-0.5", "127.5") == (rows[0]["face"], rows[0]["x0"], rows[0]["y1"])
     expected = load(model_folder).find(drawn[0])
     np.testing.assert_allclose(expected.landmarks[0], landmarks(rows[0]), atol=6e-4)  # 3 decimals
     assert f"{expected.confidence.mean():.4f}" == rows[0]["confidence"]
-    assert ["landmarks.csv", "photos/one.png", "photos/sub/two.jpg"] == sorted(
+    assert ["landmarks.csv", "photos/one.png", "photos/sub/two.jpg", "summary.json"] == sorted(
         path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()
     )
     assert drawn[1].shape == images.read(out, "photos/sub/two.jpg").shape
@@ -58,7 +67,7 @@ def test_a_bad_picture_costs_no_neighbour(photos, model_folder, tmp_path, capsys
     (photos / "bad\x1b[2J.jpg").write_bytes(b"not a picture")
     whole = (photos / "sub/two.jpg").read_bytes()
     (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    main([photos], str(model_folder), tmp_path / "out")
+    main([photos], str(model_folder), tmp_path / "out", whole=True)
     assert ["photos/one.png", "photos/sub/two.jpg"] == [row["image"] for row in table(tmp_path / "out")]
     said = capsys.readouterr().out
     assert "left out: photos/bad\\x1b[2J.jpg: unreadable or truncated image" in said
@@ -70,7 +79,7 @@ def test_a_picture_that_is_to_be_turned_is_taken_as_stored_and_named(photos, dra
     exif = Image.Exif()
     exif[0x0112] = 6  # EXIF 2.3, tag Orientation: turn by 90 degrees
     Image.fromarray(drawn[0]).save(photos / "one.png", exif=exif)
-    main([photos], str(model_folder), tmp_path / "out")
+    main([photos], str(model_folder), tmp_path / "out", whole=True)
     assert "1 pictures are to be turned, by their EXIF data" in capsys.readouterr().out
     expected = load(model_folder).find(drawn[0]).landmarks[0]
     np.testing.assert_allclose(expected, landmarks(table(tmp_path / "out")[0]), atol=6e-4)
@@ -78,7 +87,7 @@ def test_a_picture_that_is_to_be_turned_is_taken_as_stored_and_named(photos, dra
 
 def test_a_name_that_is_not_utf_8_comes_out_as_the_same_bytes(photos, model_folder, tmp_path):
     (photos / "one.png").rename(photos / b"caf\xe9.png".decode(errors="surrogateescape"))
-    main([photos], str(model_folder), tmp_path / "out")
+    main([photos], str(model_folder), tmp_path / "out", whole=True)
     assert b"photos/caf\xe9.png" in (tmp_path / "out/landmarks.csv").read_bytes()
 
 
@@ -86,32 +95,188 @@ def test_without_one_picture_that_can_be_read_there_is_no_output(photos, model_f
     for path in (photos / "one.png", photos / "sub/two.jpg"):
         path.write_bytes(b"")
     with pytest.raises(ValueError, match="nothing was found: none of 2 pictures could be used"):
-        main([photos], str(model_folder), tmp_path / "out")
+        main([photos], str(model_folder), tmp_path / "out", whole=True)
     assert 2 == capsys.readouterr().out.count("left out")
     assert ["photos"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_an_earlier_output_is_replaced_only_when_asked_and_then_whole(photos, model_folder, tmp_path):
     out = tmp_path / "out"
-    main([photos], str(model_folder), out)
+    main([photos], str(model_folder), out, whole=True)
     with pytest.raises(ValueError, match="is there already: name another folder, or replace it by --overwrite"):
-        main([photos / "one.png"], str(model_folder), out)
+        main([photos / "one.png"], str(model_folder), out, whole=True)
     assert 2 == len(table(out))
-    main([photos / "one.png"], str(model_folder), out, overwrite=True)
-    assert {"landmarks.csv", "one.png"} == {path.name for path in out.iterdir()}
+    main([photos / "one.png"], str(model_folder), out, whole=True, overwrite=True)
+    assert {"landmarks.csv", "one.png", "summary.json"} == {path.name for path in out.iterdir()}
 
 
 def test_a_folder_that_is_somebody_elses_is_never_replaced(photos, model_folder, tmp_path):
     out = tmp_path / "mine"
     out.mkdir()
-    (out / "landmarks.csv").write_text("my own\n")
+    (out / "summary.json").write_text("my own\n")
     with pytest.raises(ValueError, match="holds something else than an earlier output"):
-        main([photos], str(model_folder), out, overwrite=True)
-    assert "my own\n" == (out / "landmarks.csv").read_text()
+        main([photos], str(model_folder), out, whole=True, overwrite=True)
+    assert "my own\n" == (out / "summary.json").read_text()
 
 
 def test_an_output_in_an_input_folder_or_around_one_is_refused(photos, model_folder, tmp_path):
     for out in (photos, photos / "out", tmp_path, model_folder):
         with pytest.raises(ValueError, match="lie one in the other"):
-            main([photos], str(model_folder), out, overwrite=True)
+            main([photos], str(model_folder), out, whole=True, overwrite=True)
     assert ["one.png", "sub"] == sorted(path.name for path in photos.iterdir())
+
+
+def test_one_of_three_ways_says_where_the_faces_are(photos, model_folder, tmp_path):
+    for ways in ({}, {"whole": True, "detector": tmp_path / "yunet.onnx"}):
+        with pytest.raises(ValueError, match=r"one of three ways: --boxes FILE .*, --whole .*, or --detector FILE"):
+            main([photos], str(model_folder), tmp_path / "out", **ways)
+    assert ["photos"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_the_summary_says_how_faces_were_found_and_what_was_left_out(photos, model_folder, tmp_path):
+    (photos / "bad.jpg").write_bytes(b"")
+    main([photos], str(model_folder), tmp_path / "out", whole=True, passes=2)
+    said = json.loads((tmp_path / "out/summary.json").read_text())
+    assert [["photos/bad.jpg", "unreadable or truncated image: no known picture format"]] == said["left_out"]
+    assert (2, 2, 2, load(model_folder).identity) == tuple(
+        said[name] for name in ("pictures", "faces", "passes", "model")
+    )
+
+
+def test_a_face_below_the_least_confidence_is_left_out(photos, model_folder, tmp_path, capsys):
+    both = [photos / "one.png", photos / "sub/two.jpg"]
+    sure = sorted(load(model_folder).find(both).confidence.mean(axis=1))
+    main([photos], str(model_folder), tmp_path / "out", whole=True, min_confidence=float(sum(sure) / 2))
+    (row,) = table(tmp_path / "out")
+    assert f"{sure[1]:.4f}" == row["confidence"]
+    said = capsys.readouterr().out
+    assert f"a face's confidence {sure[0]:.4f} is below {sum(sure) / 2:g}" in said
+    # What is left out is not drawn either.
+    assert 2 == len([path for path in (tmp_path / "out").rglob("*") if path.suffix in (".csv", ".png", ".jpg")])
+
+
+def test_a_picture_may_come_on_standard_input(photos, drawn, model_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((photos / "one.png").read_bytes())))
+    main([Path("-")], str(model_folder), tmp_path / "out", whole=True)
+    (row,) = table(tmp_path / "out")
+    assert "stdin" == row["image"]
+    np.testing.assert_allclose(load(model_folder).find(drawn[0]).landmarks[0], landmarks(row), atol=6e-4)
+    assert drawn[0].shape == images.read(tmp_path / "out", "stdin.png").shape
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "pts"])
+def test_every_format_says_the_same(form, photos, model_folder, tmp_path):
+    out = tmp_path / "out"
+    main([photos], str(model_folder), out, whole=True, form=form, pictures=False)
+    read = {
+        "csv": lambda: [landmarks(row) for row in table(out)],
+        "jsonl": lambda: [json.loads(line)["landmarks"] for line in (out / "landmarks.jsonl").read_text().splitlines()],
+        "parquet": lambda: np.reshape(
+            pq.read_table(out / "landmarks.parquet").column("landmarks").to_pylist(), (2, 68, 2)
+        ),
+        # By hand: after three lines, and counted from 1.
+        "pts": lambda: [
+            np.loadtxt(out / f"photos/{name}.pts", skiprows=3, max_rows=68) - 1 for name in ("one", "sub/two")
+        ],
+    }
+    expected = load(model_folder).find([photos / "one.png", photos / "sub/two.jpg"]).landmarks
+    np.testing.assert_allclose(expected, np.stack(read[form]()), atol=6e-4)
+    assert [] == [path for path in out.rglob("*") if path.suffix in (".png", ".jpg")]
+
+
+def test_pts_files_are_what_the_reader_of_300w_reads(photos, drawn, model_folder, tmp_path):
+    """afw/ is a part of 300-W's own layout, in which a picture lies beside its landmarks."""
+    main([photos / "one.png"], str(model_folder), tmp_path / "data/afw", whole=True, form="pts")
+    (found,) = DATASETS["300w"].read(tmp_path / "data")
+    np.testing.assert_allclose(load(model_folder).find(drawn[0]).landmarks[0], found.landmarks, atol=6e-4)
+
+
+def test_two_pictures_that_would_have_one_pts_file_are_refused_before_any_is_read(photos, model_folder, tmp_path):
+    (photos / "one.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"photos/one\.jpg and photos/one\.png would have the same \.pts file"):
+        main([photos], str(model_folder), tmp_path / "out", whole=True, form="pts")
+
+
+def test_a_format_that_is_none_and_a_model_that_takes_one_look_only_are_refused(
+    photos, model_folder, network, tmp_path
+):
+    with pytest.raises(ValueError, match="unknown format 'xml'; known: csv, jsonl, parquet, pts"):
+        main([photos], str(model_folder), tmp_path / "out", whole=True, form="xml")
+    with pytest.raises(ValueError, match="expected at least one pass, got 0"):
+        main([photos], str(model_folder), tmp_path / "out", whole=True, passes=0)
+    assert ["photos"] == [path.name for path in tmp_path.iterdir()]
+
+
+# Work that is cut short.
+
+
+@pytest.fixture
+def many(photos: Path) -> Path:
+    """The first drawn face 200 times, and a bad one."""
+    for number in range(200):
+        (photos / f"{number:03d}.png").write_bytes((photos / "one.png").read_bytes())
+    (photos / "bad.png").write_bytes(b"")
+    return photos
+
+
+def cut_short(pictures: Path, model: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """Starts to predict, and stops it when some are done."""
+    words = ["predict", str(pictures), "--model", str(model), "--out", str(out), "--whole"]
+    work = subprocess.Popen(
+        [sys.executable, "-m", "heatmark", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    journal = out.with_name(".out.partial") / "journal.jsonl"
+    while not journal.exists() or len(journal.read_text().splitlines()) < 33:  # one batch is done
+        assert work.poll() is None, work.communicate()
+        time.sleep(0.01)
+    work.send_signal(signal.SIGTERM)
+    said, failed = work.communicate(timeout=60)
+    return subprocess.CompletedProcess(words, work.returncode, said, failed)
+
+
+def test_work_that_was_stopped_goes_on_and_comes_to_the_same_as_if_it_had_not(many, model_folder, tmp_path, capsys):
+    out, whole_out = tmp_path / "out", tmp_path / "whole"
+    stopped = cut_short(many, model_folder, out)
+    assert (130, "heatmark: stopped\n") == (stopped.returncode, stopped.stderr)
+    assert "of 203 pictures are done; the same command with --resume goes on from there" in stopped.stdout
+    assert not out.exists()
+    with pytest.raises(ValueError, match="was cut short: go on with it by --resume, or begin anew by --overwrite"):
+        main([many], str(model_folder), out, whole=True)
+    with pytest.raises(ValueError, match="was begun in another way: passes was 1, is 2"):
+        main([many], str(model_folder), out, whole=True, passes=2, resume=True)
+    capsys.readouterr()
+    main([many], str(model_folder), out, whole=True, resume=True)
+    done = int(capsys.readouterr().out.partition(" of 203 pictures are done already")[0].split()[-1])
+    assert 32 <= done < 203
+    main([many], str(model_folder), whole_out, whole=True)
+    assert (whole_out / "landmarks.csv").read_bytes() == (out / "landmarks.csv").read_bytes()
+    assert (whole_out / "summary.json").read_bytes() == (out / "summary.json").read_bytes()
+    assert sorted(path.name for path in whole_out.rglob("*")) == sorted(path.name for path in out.rglob("*"))
+    assert ["out", "photos", "whole"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_half_a_line_of_the_journal_is_done_again(photos, model_folder, tmp_path):
+    out = tmp_path / "out"
+    partial = tmp_path / ".out.partial"
+    main([photos], str(model_folder), out, whole=True)
+    partial.mkdir()
+    how = {
+        name: json.loads((out / "summary.json").read_text())[name]
+        for name in ("model", "where", "passes", "min_confidence", "drawn")
+    }
+    (partial / "journal.jsonl").write_text(json.dumps(how) + '\n{"image": "photos/one.p')
+    expected = (out / "landmarks.csv").read_bytes()
+    main([photos], str(model_folder), tmp_path / "out", whole=True, resume=True, overwrite=True)
+    assert expected == (out / "landmarks.csv").read_bytes()
+
+
+def test_two_at_once_into_one_folder_are_refused(photos, model_folder, tmp_path):
+    partial = tmp_path / ".out.partial"
+    partial.mkdir()
+    with subprocess.Popen(["flock", str(partial), "sleep", "60"]) as other:
+        while subprocess.run(["flock", "--nonblock", str(partial), "true"], check=False).returncode == 0:
+            time.sleep(0.01)
+        with pytest.raises(ValueError, match="another process is writing"):
+            main([photos], str(model_folder), tmp_path / "out", whole=True, overwrite=True)
+        other.kill()

@@ -1,0 +1,111 @@
+"""The journal of a long work on pictures: a line of JSON for each that is done, so that the work can go on after any end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+
+from pipelines.serving.faces import Faces
+
+JOURNAL = "journal.jsonl"
+
+
+class Face(TypedDict):
+    """One face that was found.
+
+    Attributes:
+        box: x0, y0, x1, y1, image px, in which it was looked for.
+        confidence: Of each landmark.
+        landmarks: (x, y), image px.
+    """
+
+    box: list[float]
+    confidence: list[float]
+    landmarks: list[list[float]]
+
+
+class Record(TypedDict):
+    """What became of a picture.
+
+    Attributes:
+        image: Its name.
+        faces: In the order of their boxes.
+        left_out: Why the picture, or single boxes of it, have no face here.
+        turned: Whether a viewer would turn it: its pixels were taken as they are stored.
+    """
+
+    image: str
+    faces: list[Face]
+    left_out: list[str]
+    turned: bool
+
+
+def rounded(faces: Faces) -> list[Face]:
+    """Faces of one picture, to a thousandth of a px and a ten-thousandth of confidence."""
+    return [
+        {
+            "box": np.round(faces.boxes[number], 3).tolist(),
+            "confidence": np.round(faces.confidence[number].astype(float), 4).tolist(),
+            "landmarks": np.round(faces.landmarks[number].astype(float), 3).tolist(),
+        }
+        for number in range(len(faces))
+    ]
+
+
+class Journal:
+    """What is done so far.
+
+    Args:
+        folder: In which the journal is, or begins.
+        how: What decides the result, JSON-ready: who goes on must have the same.
+
+    Attributes:
+        done: Names of the pictures that need nothing more.
+
+    Raises:
+        ValueError: It was begun with something else.
+    """
+
+    def __init__(self, folder: Path, how: dict[str, Any]) -> None:
+        self.path = folder / JOURNAL
+        self.done: set[str] = set()
+        if self.path.exists():
+            self._cut_off_half_a_line()
+            begun = next(self._lines(), None)
+            if begun is not None:
+                self._check(begun, how)
+                self.done = {record["image"] for record in self.records()}
+                return
+        self.path.write_text(json.dumps(how) + "\n", encoding="ascii")
+
+    def _check(self, begun: dict[str, Any], how: dict[str, Any]) -> None:
+        if other := [f"{name} was {begun.get(name)}, is {how[name]}" for name in how if begun.get(name) != how[name]]:
+            raise ValueError(
+                f"this work was begun in another way: {'; '.join(other)}: go on in the way it was begun, or begin anew by --overwrite"
+            )
+
+    def _cut_off_half_a_line(self) -> None:
+        """Drops what a process that was killed had not written to the end."""
+        data = self.path.read_bytes()
+        if not data.endswith(b"\n"):
+            self.path.write_bytes(data[: data.rfind(b"\n") + 1])
+
+    def _lines(self) -> Iterator[Any]:
+        with self.path.open(encoding="ascii") as file:
+            yield from map(json.loads, file)
+
+    def add(self, records: list[Record]) -> None:
+        """Notes some pictures; they are done when this returns."""
+        with self.path.open("a", encoding="ascii") as file:
+            file.writelines(json.dumps(record) + "\n" for record in records)
+        self.done.update(record["image"] for record in records)
+
+    def records(self) -> Iterator[Record]:
+        """All that are done, in the order in which they were noted."""
+        lines = self._lines()
+        next(lines)
+        yield from lines

@@ -1,0 +1,107 @@
+"""Faces as files that others read: CSV, JSON Lines, Parquet, or a .pts file a face as 300-W has them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.schemes import Scheme
+from pipelines.serving.inputs import shown
+from pipelines.serving.journal import Record
+
+COLUMNS = ("image", "face", "x0", "y0", "x1", "y1", "confidence")
+ROW_GROUP = 1024
+
+
+def rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
+    """A row a face: image, face (its number on the picture), box, mean confidence, and confidence and landmarks of each."""
+    for record in records:
+        for number, face in enumerate(record["faces"]):
+            mean = sum(face["confidence"]) / len(face["confidence"])
+            yield {"image": record["image"], "face": number, **face, "mean": round(mean, 4)}
+
+
+def write_csv(records: Iterable[Record], folder: Path, scheme: Scheme) -> None:
+    """landmarks.csv: the columns above, then NAME_x and NAME_y of each landmark, image px."""
+    with (folder / "landmarks.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow([*COLUMNS, *(f"{name}_{axis}" for name in scheme.names for axis in "xy")])
+        for row in rows(records):
+            flat = (f"{value:.3f}" for landmark in row["landmarks"] for value in landmark)
+            table.writerow([row["image"], row["face"], *row["box"], f"{row['mean']:.4f}", *flat])
+
+
+def write_jsonl(records: Iterable[Record], folder: Path, scheme: Scheme) -> None:
+    """landmarks.jsonl: an object a face; `confidence` is its mean, `confidences` and `landmarks` are each landmark's."""
+    with (folder / "landmarks.jsonl").open("w", encoding="ascii") as file:
+        for row in rows(records):
+            said = {"image": row["image"], "face": row["face"], "box": row["box"], "confidence": row["mean"]}
+            file.write(json.dumps({**said, "confidences": row["confidence"], "landmarks": row["landmarks"]}) + "\n")
+
+
+def write_parquet(records: Iterable[Record], folder: Path, scheme: Scheme) -> None:
+    """landmarks.parquet: the columns of the CSV, `confidences` (K), and `landmarks` (2 K), x and y in turn; names in the schema.
+
+    Bytes of a name that are not UTF-8 are written out, as \\xe9.
+    """
+    count = scheme.num_landmarks
+    sides = [(name, pa.float32()) for name in COLUMNS[2:6]]
+    lists = [("confidences", pa.list_(pa.float32(), count)), ("landmarks", pa.list_(pa.float32(), 2 * count))]
+    fields = [("image", pa.string()), ("face", pa.int32()), *sides, ("confidence", pa.float32()), *lists]
+    schema = pa.schema(fields, {"names": json.dumps(list(scheme.names))})
+    left = rows(records)
+    with pq.ParquetWriter(folder / "landmarks.parquet", schema, compression="zstd") as file:
+        while some := list(islice(left, ROW_GROUP)):
+            file.write_table(pa.Table.from_pylist([_flat(row) for row in some], schema))
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    image = row["image"].encode(errors="surrogateescape").decode(errors="backslashreplace")
+    landmarks = [value for landmark in row["landmarks"] for value in landmark]
+    kept = {"image": image, "face": row["face"], "confidence": row["mean"], "confidences": row["confidence"]}
+    return {**kept, **dict(zip(COLUMNS[2:6], row["box"], strict=True)), "landmarks": landmarks}
+
+
+def write_pts(records: Iterable[Record], folder: Path, scheme: Scheme) -> None:
+    """one.pts for one.jpg, or one_0.pts and so on of several faces, in 300-W's form: px from 1, as its own files have them."""
+    for record in records:
+        several = len(record["faces"]) > 1
+        for number, face in enumerate(record["faces"]):
+            path = folder / (without_end(record["image"]) + (f"_{number}.pts" if several else ".pts"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            points = "".join(f"{x + 1:.3f} {y + 1:.3f}\n" for x, y in face["landmarks"])
+            path.write_text(f"version: 1\nn_points: {scheme.num_landmarks}\n{{\n{points}}}\n", encoding="ascii")
+
+
+def without_end(name: str) -> str:
+    """A picture's name without its .jpg."""
+    return str(Path(name).with_suffix(""))
+
+
+def check_names(form: str, names: Iterable[str]) -> None:
+    """Refuses pictures of which two would have the same file.
+
+    Raises:
+        ValueError: There are such.
+    """
+    owners: dict[str, str] = {}
+    for name in names if form == "pts" else ():
+        other = owners.setdefault(without_end(name), name)
+        if other != name:
+            raise ValueError(f"{shown(other)} and {shown(name)} would have the same .pts file: choose another --format")
+
+
+# How a file of each form is written, and what its name ends in.
+TABLES: dict[str, Callable[[Iterable[Record], Path, Scheme], None]] = {
+    "csv": write_csv,
+    "jsonl": write_jsonl,
+    "parquet": write_parquet,
+    "pts": write_pts,
+}

@@ -1,0 +1,116 @@
+"""Where the faces of a picture are: boxes that somebody gives, the whole picture, or what a detector sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from components.model_file import sha256
+from pipelines.serving.boxes import read_boxes
+from pipelines.serving.detector import Detector
+from pipelines.serving.inputs import Input
+from pipelines.serving.model import whole
+
+
+class Where(Protocol):
+    """Says in which boxes of a picture faces are to be found.
+
+    Attributes:
+        said: For people.
+        identity: Two of equal identity say the same.
+    """
+
+    said: str
+    identity: str
+
+    def wanted(self, source: Input) -> int:
+        """How much work a picture is likely to be, in faces; one without any counts as well."""
+
+    def boxes(self, source: Input, pixels: np.ndarray) -> np.ndarray:
+        """Boxes (F, 4), x0 y0 x1 y1, image px, of a picture (H, W, 3) uint8 RGB.
+
+        Raises:
+            ValueError: There is none.
+        """
+
+
+class Whole:
+    """Each picture is one face's box."""
+
+    said = identity = "each whole one as a face's box"
+
+    def wanted(self, source: Input) -> int:
+        return 1
+
+    def boxes(self, source: Input, pixels: np.ndarray) -> np.ndarray:
+        return whole(pixels)
+
+
+class Given:
+    """The boxes of a file.
+
+    Args:
+        path: Of the file, as `read_boxes` reads it.
+        pictures: That it may name.
+
+    Raises:
+        ValueError: It cannot be read, or names none of them.
+    """
+
+    def __init__(self, path: Path, pictures: list[Input]) -> None:
+        self.of: Mapping[str, np.ndarray] = read_boxes(path, pictures)
+        self.said = f"{sum(map(len, self.of.values()))} boxes"
+        self.identity = f"boxes {sha256(path)}"
+
+    def wanted(self, source: Input) -> int:
+        return max(1, len(self.of.get(source.name, ())))
+
+    def boxes(self, source: Input, pixels: np.ndarray) -> np.ndarray:
+        if source.name not in self.of:
+            raise ValueError("it has no box")
+        return self.of[source.name]
+
+
+class Detected:
+    """What a detector sees.
+
+    Args:
+        path: Of the detector's file.
+
+    Raises:
+        ValueError: It cannot be used.
+    """
+
+    said = "faces that the detector sees"
+
+    def __init__(self, path: Path) -> None:
+        self.detector = Detector(path)
+        self.identity = f"detector {sha256(path)}"
+
+    def wanted(self, source: Input) -> int:
+        return 1
+
+    def boxes(self, source: Input, pixels: np.ndarray) -> np.ndarray:
+        found = self.detector.boxes(pixels)
+        if not len(found):
+            raise ValueError("the detector sees no face on it")
+        return found
+
+
+def chosen(sources: list[Input], boxes: Path | None, whole_pictures: bool, detector: Path | None) -> Where:
+    """What a person chose, of the three.
+
+    Raises:
+        ValueError: None, or more than one; or it cannot be used.
+    """
+    if [boxes is not None, whole_pictures, detector is not None].count(True) != 1:
+        raise ValueError(
+            "say where the faces are, in one of three ways: --boxes FILE (image,x0,y0,x1,y1, a row a face), --whole (each "
+            "picture was cut around one face), or --detector FILE (YuNet in ONNX)"
+        )
+    if boxes is not None:
+        return Given(boxes, sources)
+    return Detected(detector) if detector is not None else Whole()
