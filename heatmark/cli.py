@@ -94,7 +94,8 @@ def demo(num_faces: NumFaces = 600, seed: Seed = 0) -> None:
 @app.command(rich_help_panel=FIRST)
 def predict(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUTS", help="Pictures, folders of them, and - for one on standard input.")
+        list[Path],
+        typer.Argument(metavar="INPUTS", help="Pictures, folders of them, - for one on standard input; or one video."),
     ],
     model: Annotated[
         str,
@@ -129,12 +130,13 @@ def predict(
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw the landmarks.")] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with work that was cut short.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the whole of an earlier --out.")] = False,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Of a video: smooth landmarks over time.")] = False,
 ) -> None:
-    """Find the landmarks of the faces on pictures."""
+    """Find the landmarks of the faces on pictures, or on a video."""
     from pipelines.serving import predict as predicting
 
     predicting.main(
-        inputs, model, out, boxes, whole, detector, passes, form, min_confidence, pictures, resume, overwrite
+        inputs, model, out, boxes, whole, detector, passes, form, min_confidence, pictures, resume, overwrite, smooth
     )
 
 

@@ -121,7 +121,7 @@ class Tracker:
                 track.num_lost += 1
         news = tuple(self._end(track, number) for track in going if track.num_lost > GIVEN_UP_AFTER_S * self.fps)
         numbers = np.array([track.number for track in going], int)
-        return Frame(number, pixels, _part(faces, good), numbers[good], news)
+        return Frame(number, pixels, faces.chosen(good), numbers[good], news)
 
     def _look_again(self, pixels: np.ndarray, tracks: list[Track]) -> Faces:
         """Roughly in the enlarged last box of each, then in the box around what was found there."""
@@ -173,16 +173,6 @@ def _usable(box: np.ndarray, pixels: np.ndarray) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _part(faces: Faces, which: np.ndarray) -> Faces:
-    return replace(
-        faces,
-        landmarks=faces.landmarks[which],
-        confidence=faces.confidence[which],
-        boxes=faces.boxes[which],
-        picture=faces.picture[which],
-    )
 
 
 def _replaced(faces: Faces, rows: np.ndarray, others: Faces) -> Faces:

@@ -21,7 +21,7 @@ def smoothed(path: np.ndarray, **parameters: float) -> np.ndarray:
 def test_two_steps_are_those_that_the_papers_formulas_give_by_hand():
     # Two landmarks 2 px apart: each lies 1 px from their middle, so the size is 2 * 1 = 2 px.
     first = np.array([[0.0, 0.0], [2.0, 0.0]])
-    second = first + [3.0, 4.0]
+    second = first + np.array([3.0, 4.0])
     # fps = 2 pi: weight(f) = 1 / (1 + 1 / f), so 1/2 at 1 Hz. Velocity 1/2 * (3, 4) * 2 pi, its length 5 pi px/s, or 2.5 pi
     # faces/s; cut-off 1 + 2 / pi * 2.5 pi = 6 Hz; weight 6/7.
     smooth = OneEuro(2 * math.pi, min_cutoff_hz=1.0, beta=2 / math.pi)

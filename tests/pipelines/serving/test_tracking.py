@@ -47,7 +47,7 @@ class Sees:
         inside = (np.abs(x - middle[0]) <= half) & (np.abs(y - middle[1]) <= half)
         if not inside.any():
             return SQUARE + middle, 0.05
-        return SQUARE + [x[inside].mean(), y[inside].mean()], float(inside.sum() / (SIDE + 1) ** 2)
+        return SQUARE + np.array([x[inside].mean(), y[inside].mean()]), float(inside.sum() / (SIDE + 1) ** 2)
 
 
 def picture(*middles: tuple[float, float]) -> np.ndarray:
@@ -71,7 +71,9 @@ def test_a_face_is_followed_over_several_of_its_sides(sees: Sees):
     for number in range(50):
         frame = tracker.follow(number, picture((30 + 2 * number, 60)))
         assert [0] == frame.tracks.tolist()
-    np.testing.assert_allclose(frame.faces.landmarks[0].mean(axis=0), SQUARE.mean(axis=0) + [128, 60], atol=1e-3)
+    np.testing.assert_allclose(
+        frame.faces.landmarks[0].mean(axis=0), SQUARE.mean(axis=0) + np.array([128, 60]), atol=1e-3
+    )
     # It was looked for around where it was in the frame before.
     np.testing.assert_allclose(frame.faces.boxes[0], box(126, 60), atol=1e-3)
 
@@ -126,7 +128,7 @@ def test_a_model_whose_boxes_are_not_tight_gets_them_drawn_as_the_first_was(sees
     tracker = Tracker(model, first, FPS)
     for number in range(3):
         frame = tracker.follow(number, picture((60 + 3 * number, 60)))
-    np.testing.assert_allclose(frame.faces.boxes, first + [3, 0, 3, 0], atol=1e-3)
+    np.testing.assert_allclose(frame.faces.boxes, first + np.array([3, 0, 3, 0]), atol=1e-3)
 
 
 def test_without_boxes_nothing_is_found(sees: Sees):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -17,8 +17,12 @@ FRAMES = [np.full((48, 64, 3), (10 * i, 20, 200), np.uint8) for i in range(20)]
 NONE = f"not a video of one of the kinds {', '.join(SUFFIXES)}"
 
 
-def write(path: Path, frames: list[np.ndarray] = FRAMES) -> Path:
-    with whole_video(path, 25, *frames[0].shape[:2]) as add:
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def write(path: Path, frames: Iterable[np.ndarray] = FRAMES, height: int = 48, width: int = 64) -> Path:
+    with whole_video(path, 25, height, width) as add:
         for frame in frames:
             add(frame)
     return path
@@ -32,27 +36,30 @@ def test_what_is_written_comes_back_as_rgb_with_its_size_and_rate(suffix: str, t
     assert 20 == len(read)
     # A plain colour survives the codec but for rounding in its colour space: 8 of 255.
     assert max(np.abs(read[i].astype(int) - FRAMES[i]).max() for i in range(20)) <= 8
-    assert [f"clip{suffix}"] == os.listdir(tmp_path)
+    assert [f"clip{suffix}"] == names(tmp_path)
 
 
 def test_an_odd_side_loses_its_last_line(tmp_path: Path):
-    video = Video(write(tmp_path / "clip.mp4", [np.zeros((49, 65, 3), np.uint8)] * 3))
+    video = Video(write(tmp_path / "clip.mp4", [np.zeros((49, 65, 3), np.uint8)] * 3, 49, 65))
     assert (48, 64) == (video.height, video.width)
 
 
 def test_a_video_appears_whole_or_not_at_all(tmp_path: Path):
-    with pytest.raises(KeyboardInterrupt), whole_video(tmp_path / "clip.mp4", 25, 48, 64) as add:
-        add(FRAMES[0])
+    def stopped():
+        yield FRAMES[0]
         raise KeyboardInterrupt
-    assert [] == os.listdir(tmp_path)
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "clip.mp4", stopped())
+    assert [] == names(tmp_path)
 
 
 def test_a_size_that_no_codec_takes_and_a_name_that_says_nothing_are_one_sentence(tmp_path: Path):
     with pytest.raises(ValueError, match="OpenCV cannot write a video of 0 x 0 px by its codec mp4v"):
-        write(tmp_path / "clip.mp4", [np.zeros((1, 1, 3), np.uint8)])
-    with pytest.raises(ValueError, match="expected a video's name that ends in .mp4, .mov, .mkv, .avi"):
+        write(tmp_path / "clip.mp4", [np.zeros((1, 1, 3), np.uint8)], 1, 1)
+    with pytest.raises(ValueError, match=r"expected a video's name that ends in \.mp4, \.mov, \.mkv, \.avi"):
         write(tmp_path / "clip.webm")
-    assert [] == os.listdir(tmp_path)
+    assert [] == names(tmp_path)
 
 
 def test_frames_are_read_to_the_last_whatever_the_header_says(tmp_path: Path):
