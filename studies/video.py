@@ -28,6 +28,7 @@ from components.schemes import Scheme
 from pipelines.draw_video import SCHEME_NAMES, frames
 from pipelines.moving_face import FPS, moving_face, noisy
 from pipelines.runtime import command
+from pipelines.runtime.progress import Progress
 from pipelines.serving.model import Model, load
 from pipelines.serving.smoothing import BETA, MIN_CUTOFF_HZ, OneEuro
 from pipelines.serving.tracking import Tracker
@@ -188,7 +189,10 @@ def main(
     if finder.scheme.name not in SCHEME_NAMES:
         raise ValueError(f"--model {model}: its scheme is {finder.scheme.name}; drawn are {', '.join(SCHEME_NAMES)}")
     first = VALIDATION if choose else TEST
-    looked = [clips(finder, first + i, num_frames, size, workers) for i in range(seeds)]
+    looked, progress = [], Progress("video", seeds, "persons")
+    for seed in range(first, first + seeds):
+        looked.append(clips(finder, seed, num_frames, size, workers))
+        progress.advance(1)
     lost = np.mean([np.isnan(each.found["tracked"][:, 0, 0]) for pair in looked for each in pair])
     speed = np.mean(
         [np.linalg.norm(np.diff(moved.truth, axis=0), axis=-1).mean() / _eyes(moved, finder) for _, moved in looked]

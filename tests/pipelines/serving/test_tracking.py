@@ -150,7 +150,7 @@ class Knows:
 
 def test_a_drawn_face_is_followed_by_more_than_its_box(network: LandmarkModel):
     moving = moving_face(seed=6, size=64)
-    faces = [moving.frame(number) for number in range(0, 48, 4)]
+    faces = [moving.frame(number) for number in range(0, 48, 6)]
     truth = {face.image.tobytes(): face.landmarks["ibug68"] for face in faces}
     boxes = tight_boxes(np.stack([face.landmarks["ibug68"] for face in faces]))
     tracker = Tracker(Model(Knows(network.config, truth)), boxes[:1], FPS)
