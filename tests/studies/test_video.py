@@ -61,7 +61,8 @@ def test_lost_frames_count_for_nothing_and_filters_begin_anew_after_them():
 
 def test_the_exponential_weight_is_the_one_of_equal_jitter():
     noise = STILL + np.random.default_rng(1).normal(0, 1, STILL.shape)
-    seeds = [(Paths(STILL, {"true": noise}), Paths(MOVING, {"true": MOVING}))]
+    sure = np.ones((FRAMES, 2))
+    seeds = [(Paths(STILL, {"true": noise}, sure), Paths(MOVING, {"true": MOVING}, sure))]
     target = jitter(exponential(noise, 0.3), STILL, SCHEME)
     assert 0.3 == pytest.approx(as_calm(seeds, "true", target, SCHEME), abs=1e-6)
 
@@ -72,6 +73,7 @@ def test_it_prints_three_smoothings_for_both_kinds_of_boxes(tmp_path: Path, caps
     main(str(tmp_path), seeds=1, num_frames=35, size=64, workers=1)
     said = capsys.readouterr().out
     assert "1 persons, seeds 2000 to 2000, 35 frames of 64 px each" in said
+    assert "Of its own median, a moving face's confidence is " in said
     number = r"-?\d+\.\d+%?"
     rows = re.findall(rf"^\| (\w+) \| ([\w-]+).*? \| {number} \| {number} \| {number} \|$", said, re.M)
     assert [(boxes, how) for boxes in ("true", "tracked") for how in ("none", "one-euro", "exponential")] == rows
