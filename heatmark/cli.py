@@ -128,6 +128,9 @@ def predict(
         float, typer.Option(metavar="0..1", help="Leave out faces of which the mean confidence is below.")
     ] = 0.0,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw the landmarks.")] = True,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Use all cores, or the cluster that RAY_ADDRESS names: for many pictures.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with work that was cut short.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the whole of an earlier --out.")] = False,
     smooth: Annotated[bool, typer.Option("--smooth", help="Of a video: smooth landmarks over time.")] = False,
@@ -136,7 +139,20 @@ def predict(
     from pipelines.serving import predict as predicting
 
     predicting.main(
-        inputs, model, out, boxes, whole, detector, passes, form, min_confidence, pictures, resume, overwrite, smooth
+        inputs,
+        model,
+        out,
+        boxes,
+        whole,
+        detector,
+        passes,
+        form,
+        min_confidence,
+        pictures,
+        ray,
+        resume,
+        overwrite,
+        smooth,
     )
 
 
@@ -153,6 +169,24 @@ def export(
     from pipelines.serving import export as exporting
 
     exporting.main(model, out, half, overwrite)
+
+
+@app.command(rich_help_panel=FIRST)
+def serve(
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="models:/NAME@ALIAS, whose moves are followed; models:/NAME/VERSION, runs:/ID, a folder, or an exported "
+            "NAME.onnx.",
+        ),
+    ],
+    port: Annotated[int, typer.Option(help="Of this machine; 0 takes any that is free.", min=0, max=65535)] = 8080,
+) -> None:
+    """Serve a model over HTTP on this machine, until Ctrl-C."""
+    from pipelines.serving.server import serve as serving
+
+    serving.main(model, port)
 
 
 @app.command(rich_help_panel=TRAIN)

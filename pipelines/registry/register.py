@@ -11,7 +11,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.model import LandmarkModel
 from pipelines.params import Params, load_params
 from pipelines.registry import tracking
 from pipelines.registry.licences import LICENCES, licences
@@ -89,8 +88,7 @@ def register(params: Params, model: Path, reports: Path, made: Path, flow_run: s
         for name in params.datasets:
             run.log_file(made / "annotations" / name / CARD, f"provenance/{name}")
         tags |= log_faces(run, faces_to_measure(made / "crops", params), read_table(reports / "errors.parquet"))
-        num_landmarks = LandmarkModel.load(model).config.scheme.num_landmarks
-        model_id, source = tracking.log_model(run, model, num_landmarks)
+        model_id, source = tracking.log_model(run, model)
         version = registry.add(source, run, tags, model_id, f"Started from {parent}." if parent else None)
     else:
         measured = {name: tags[name] for name in ("protocol", "test_nme", "test_nme_interval", "test_faces")}

@@ -21,8 +21,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import AnyType, Array
 
 from pipelines.registry.model_code import requirements, stage_code
 from pipelines.registry.moved import require_unmoved
@@ -36,6 +39,7 @@ KEY_TAG = "heatmark.key"
 WAIT_S = 10
 # After a server did not answer: so long points of the curves only wait, so that asking does not hold up a training.
 PAUSE_S = 60
+EXAMPLE = {"images": np.zeros((1, 64, 64, 3), np.uint8), "boxes": np.array([[8, 8, 56, 56]], np.float32)}
 BATCH = 500  # metrics that are sent together; MLflow takes 1000
 for _noisy in ("mlflow", "alembic"):  # they tell of every table they create
     logging.getLogger(_noisy).setLevel(logging.WARNING)
@@ -402,34 +406,42 @@ def flatten(fields: Mapping[str, object], prefix: str = "") -> Iterator[tuple[st
             yield f"{prefix}{name}", json.dumps(value) if isinstance(value, list) else value
 
 
-def log_model(run: Run, folder: Path, num_landmarks: int) -> tuple[str, str]:
+def log_model(run: Run, folder: Path) -> tuple[str, str]:
     """Logs a saved model with the code that loads it, into the run; returns the model's id and its URI.
 
     Safetensors and JSON as artifacts, the modules that a model is made of as code, exact versions from the lock as
     requirements.
     """
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    inputs = [
-        TensorSpec(np.dtype("uint8"), (-1, -1, -1, 3), "images"),
-        TensorSpec(np.dtype("float32"), (-1, 4), "boxes"),
-    ]
-    outputs = [TensorSpec(np.dtype("float32"), (-1, num_landmarks, 2))]
     with tempfile.TemporaryDirectory() as code, mlflow.start_run(run_id=run.id):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(ROOT / "pipelines" / "registry" / "logged_model.py"),
             artifacts={"model": str(folder)},
             code_paths=[str(stage_code(Path(code), ROOT))],
-            signature=ModelSignature(Schema(inputs), Schema(outputs)),
-            input_example={
-                "images": np.zeros((1, 64, 64, 3), np.uint8),
-                "boxes": np.array([[8, 8, 56, 56]], np.float32),
-            },
+            signature=signature(),
+            input_example=EXAMPLE,
             pip_requirements=requirements(ROOT),
         )
     return info.model_id, info.model_uri
+
+
+def signature() -> ModelSignature:
+    """What a logged model takes and gives, in both of the forms that `logged_model` tells of.
+
+    Columns that may be missing, since one form has `images` and the other `image`; of any type where JSON's whole numbers must
+    pass beside floats. MLflow hands arrays on as they are, in one row, since one column is an array of anything.
+    """
+    number = DataType.float
+    inputs = [
+        ColSpec(DataType.string, "image", required=False),
+        ColSpec(Array(AnyType()), "images", required=False),
+        ColSpec(AnyType(), "boxes", required=False),
+    ]
+    outputs = [
+        ColSpec(Array(Array(Array(number))), "landmarks"),
+        ColSpec(Array(Array(number)), "confidence", required=False),
+    ]
+    return ModelSignature(Schema(inputs), Schema(outputs))
 
 
 class Version(NamedTuple):

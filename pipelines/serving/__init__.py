@@ -1,1 +1,1 @@
-"""Models at work: on arrays, picture files and folders."""
+"""Models at work: on arrays, picture files and folders, and over HTTP."""

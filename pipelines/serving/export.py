@@ -36,18 +36,6 @@ OPSET = 20
 WITHIN_PX = {False: 0.01, True: 0.5}
 ELSEWHERE = {False: 0.01, True: 0.1}
 COMPARED = 16
-# What is said of a model that stands in a registry.
-FACTS = (
-    "model",
-    "data_version",
-    "git_commit",
-    "trained_on",
-    "licences",
-    "protocol",
-    "test_nme",
-    "test_nme_interval",
-    "test_faces",
-)
 
 
 class Whole(nn.Module):
@@ -161,13 +149,11 @@ def main(model: str, out: Path, half: bool = False, overwrite: bool = False) -> 
     with TemporaryDirectory() as place:
         saved = fetched(model, Path(place))
         loaded = LandmarkModel.load(saved.folder)
-    known = {**saved.tags, "model": saved.what}
-    facts = {name: known[name] for name in FACTS if known.get(name)}
     print(
         f"export: {shown(model)}, {'half' if half else 'single'} precision; a large network takes minutes", flush=True
     )
     with whole_file(out) as partial:
-        write(loaded, partial, facts, half)
+        write(loaded, partial, saved.facts, half)
         elsewhere = check(loaded, OnnxModel(partial), half)
     print(
         f"export: on {COMPARED} pictures of noise {1 - elsewhere:.1%} of its landmarks lie within {WITHIN_PX[half]} px of the "

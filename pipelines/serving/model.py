@@ -11,15 +11,27 @@ import numpy as np
 import torch
 
 from components import images
+from components.boxes import around, boxes_on
 from components.model import Found, LandmarkModel, ModelConfig
 from components.model_file import CONFIG, sha256
-from components.samples import tight_boxes
 from pipelines.runtime import environment
 from pipelines.serving.faces import Faces
 
 Picture = np.ndarray | Path | str
 REGISTRY = ("models:/", "runs:/")
 ONNX = ".onnx"
+# What is said of a model that stands in a registry.
+FACTS = (
+    "model",
+    "data_version",
+    "git_commit",
+    "trained_on",
+    "licences",
+    "protocol",
+    "test_nme",
+    "test_nme_interval",
+    "test_faces",
+)
 
 
 def load(where: Path | str) -> Model:
@@ -54,6 +66,12 @@ class Saved(NamedTuple):
     folder: Path
     what: str
     tags: dict[str, str]
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Those of `FACTS` that are known."""
+        known = {**self.tags, "model": self.what}
+        return {name: known[name] for name in FACTS if known.get(name)}
 
 
 def fetched(where: Path | str, place: Path) -> Saved:
@@ -137,7 +155,7 @@ class Model:
         each = [None] * len(pixels) if boxes is None else list(boxes)  # type: ignore[call-overload]
         if len(each) != len(pixels):
             raise ValueError(f"{len(pixels)} pictures, but boxes for {len(each)}")
-        parts = [_boxes(own, picture) for own, picture in zip(each, pixels, strict=True)]
+        parts = [boxes_on(picture, own) for own, picture in zip(each, pixels, strict=True)]
         counts = [len(part) for part in parts]
         picture = np.repeat(np.arange(len(pixels)), counts)
         together = np.concatenate([np.zeros((0, 4)), *parts])
@@ -155,43 +173,3 @@ def _pixels(picture: Picture) -> np.ndarray:
         return picture
     path = Path(picture)
     return images.read(path.parent, path.name)
-
-
-def around(landmarks: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """The tight boxes (N, 4) of landmarks (N, K, 2), image px; where they all lie on a line, the boxes (N, 4) that are given."""
-    tight = tight_boxes(landmarks.astype(np.float64))
-    return np.where((tight[:, 2:] > tight[:, :2]).all(axis=1, keepdims=True), tight, boxes)
-
-
-def whole(picture: np.ndarray) -> np.ndarray:
-    """The box (1, 4) of a whole picture, from edge to edge: pixel centres are at integers."""
-    height, width = picture.shape[:2]
-    return np.array([[-0.5, -0.5, width - 0.5, height - 0.5]])
-
-
-def _boxes(boxes: object, picture: np.ndarray) -> np.ndarray:
-    """(F, 4) float64, checked."""
-    if boxes is None:
-        return whole(picture)
-    checked = np.asarray(boxes, np.float64)
-    if checked.size and (checked.ndim > 2 or checked.shape[-1] != 4):
-        raise ValueError(f"expected boxes (4,) or (F, 4), x0 y0 x1 y1, got {checked.shape}")
-    checked = checked.reshape(-1, 4)
-    for box in checked:
-        check_box(box, picture)
-    return checked
-
-
-def check_box(box: np.ndarray, picture: np.ndarray) -> None:
-    """Refuses a box in which nothing can be found.
-
-    Raises:
-        ValueError: It is not finite, has no area, or touches the picture nowhere.
-    """
-    x0, y0, x1, y1 = (float(side) for side in box)
-    height, width = picture.shape[:2]
-    shown = f"box {x0:g} {y0:g} {x1:g} {y1:g}"
-    if not (np.isfinite(box).all() and x1 > x0 and y1 > y0):
-        raise ValueError(f"{shown}: expected x0 < x1 and y0 < y1, px")
-    if x1 < -0.5 or y1 < -0.5 or x0 > width - 0.5 or y0 > height - 0.5:
-        raise ValueError(f"{shown} lies outside the picture of {width} x {height} px")

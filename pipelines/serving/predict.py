@@ -9,137 +9,56 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-from PIL import ExifTags, Image
-
-from components import images
 from components.configuration import check_known
 from pipelines.runtime import command
 from pipelines.runtime.outputs import resumable_folder
 from pipelines.runtime.progress import Progress
 from pipelines.serving.inputs import Input, gather, shown, with_standard_input
-from pipelines.serving.journal import JOURNAL, Journal, Record, rounded
-from pipelines.serving.model import Model, check_box, load
+from pipelines.serving.journal import JOURNAL, Journal, Record
+from pipelines.serving.looking import Looking, batches
+from pipelines.serving.model import load
 from pipelines.serving.tables import TABLES, check_names
 from pipelines.serving.video import is_video
 from pipelines.serving.where import Detected, Where, chosen
 
 SUMMARY = "summary.json"
 MADE_BY = "heatmark predict"
-# What is held at once: faces for one pass of the network, or pixels, whichever comes first.
-BATCH_FACES, BATCH_PIXELS = 32, 50_000_000
 REASONS_SHOWN = 20
 DRAWN = {"landmarks": "tightly around the landmarks", "annotated": "as its dataset's annotators drew them"}
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
-    """A picture that was read.
+def find_all(looking: Looking, sources: list[Input], where: Where, journal: Journal, out: Path, on_ray: str) -> None:
+    """Finds the faces of all pictures that are not done, and notes them in the journal.
 
-    Attributes:
-        source: Which.
-        pixels: (H, W, 3) uint8 RGB; None where it could not be read.
-        boxes: (F, 4), in which faces are to be found.
-        left_out: Why it is not in the table, or why single boxes are not.
-        turned: Whether a viewer would turn it: its pixels are taken as they are stored.
+    Args:
+        looking: How faces are found.
+        sources: The pictures.
+        where: Where their faces are.
+        journal: What is done.
+        out: The folder for drawn pictures.
+        on_ray: The model's name where Ray is to find them; "" to do so here.
     """
-
-    source: Input
-    pixels: np.ndarray | None
-    boxes: np.ndarray
-    left_out: list[str]
-    turned: bool = False
-
-
-def read(source: Input, where: Where) -> Task:
-    """Reads a picture and finds its boxes; never fails, but says why nothing can be found on it."""
-    nothing = np.zeros((0, 4))
-    try:
-        pixels = images.read(source.path.parent, source.path.name)
-        boxes = where.boxes(source, pixels)
-    except ValueError as error:
-        return Task(source, None, nothing, [str(error).removeprefix(f"{source.path.name}: ")])
-    good, left_out = [], []
-    for box in boxes:
-        try:
-            check_box(box, pixels)
-            good.append(box)
-        except ValueError as error:
-            left_out.append(str(error))
-    return Task(source, pixels, np.array(good) if good else nothing, left_out, asks_to_be_turned(source.path))
-
-
-def asks_to_be_turned(path: Path) -> bool:
-    """Whether the EXIF data of a picture, which was read before, say that it lies on its side or is mirrored."""
-    with Image.open(path) as picture:
-        return picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
-
-
-def batches(sources: list[Input], where: Where) -> Iterator[list[Task]]:
-    """The pictures, read, a few at a time."""
-    held: list[Task] = []
-    for source in sources:
-        held.append(read(source, where))
-        pixels = sum(0 if task.pixels is None else task.pixels.size // 3 for task in held)
-        if sum(max(1, len(task.boxes)) for task in held) >= BATCH_FACES or pixels >= BATCH_PIXELS:
-            yield held
-            held = []
-    if held:
-        yield held
-
-
-@dataclass(frozen=True)
-class Looking:
-    """How faces are found, and what is kept of them.
-
-    Attributes:
-        model: That finds them.
-        passes: Looks at each face.
-        min_confidence: Mean confidence, below which a face is left out.
-        pictures: Whether they are drawn.
-    """
-
-    model: Model
-    passes: int
-    min_confidence: float
-    pictures: bool
-
-    def find(self, tasks: list[Task], out: Path) -> list[Record]:
-        """Finds the faces of some pictures in one pass, and draws them into a folder."""
-        usable = [task for task in tasks if task.pixels is not None and len(task.boxes)]
-        faces = self.model.find([task.pixels for task in usable], [task.boxes for task in usable], self.passes)  # type: ignore[misc]
-        places = {task.source.name: number for number, task in enumerate(usable)}
-        records: list[Record] = []
-        for task in tasks:
-            name, left_out = task.source.name, list(task.left_out)
-            record: Record = {"image": name, "faces": [], "left_out": left_out, "turned": task.turned}
-            if name in places:
-                own = faces.on(places[name])
-                sure = own.confidence.mean(axis=1) >= self.min_confidence
-                unsure = own.confidence[~sure].mean(axis=1)
-                left_out += [f"a face's confidence {value:.4f} is below {self.min_confidence:g}" for value in unsure]
-                own = own.chosen(sure)
-                record["faces"] = rounded(own)
-                if self.pictures and len(own):
-                    own.draw(out / task.source.drawing)
-            records.append(record)
-        return records
-
-
-def find_all(looking: Looking, sources: list[Input], where: Where, journal: Journal, out: Path) -> None:
-    """Finds the faces of all pictures that are not done, and notes them in the journal."""
     left = [source for source in sources if source.name not in journal.done]
     if len(left) < len(sources):
         print(f"predict: {len(sources) - len(left)} of {len(sources)} pictures are done already", flush=True)
     progress = Progress("predict", sum(map(where.wanted, left)), "faces")
-    for tasks in batches(left, where):
-        journal.add(looking.find(tasks, out))
-        progress.advance(sum(where.wanted(task.source) for task in tasks))
+    wanted = {source.name: where.wanted(source) for source in left}
+
+    def done(records: list[Record]) -> None:
+        journal.add(records)
+        progress.advance(sum(wanted[record["image"]] for record in records))
+
+    if on_ray and left:
+        from pipelines.serving.spread import find_all_on_ray  # here: Ray takes seconds to import
+
+        find_all_on_ray(on_ray, looking, left, where, out, done)
+    else:
+        for tasks in batches(left, where):
+            done(looking.find(tasks, out))
 
 
 @dataclass(frozen=True)
@@ -221,6 +140,7 @@ def main(
     form: str = "csv",
     min_confidence: float = 0.0,
     pictures: bool = True,
+    ray: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     smooth: bool = False,
@@ -235,9 +155,9 @@ def main(
     others = [*inputs, *filter(None, [boxes, detector]), *filter(Path.exists, [Path(model)])]
     check_place(out, overwrite, others)
     if any(map(is_video, inputs)):
-        if passes != 1 or resume:
+        if passes != 1 or ray or resume:
             raise ValueError(
-                "a video is followed from its first frame, by one look at each: it takes no --passes and no --resume"
+                "a video is followed frame by frame from its first: it takes no --passes, --ray or --resume"
             )
         from pipelines.serving import predict_video  # which stands on this file
 
@@ -251,11 +171,18 @@ def main(
         where = chosen(sources, boxes, whole, detector)
         looking = Looking(load(model), passes, min_confidence, pictures)
         looking.model.check_passes(passes)
-        run(looking, sources, where, out, form, resume, overwrite)
+        run(looking, sources, where, out, form, model if ray else "", resume, overwrite)
 
 
 def run(
-    looking: Looking, sources: list[Input], where: Where, out: Path, form: str, resume: bool, overwrite: bool
+    looking: Looking,
+    sources: list[Input],
+    where: Where,
+    out: Path,
+    form: str,
+    on_ray: str,
+    resume: bool,
+    overwrite: bool,
 ) -> None:
     """Finds all faces and writes the output.
 
@@ -281,7 +208,7 @@ def run(
         with resumable_folder(out, resume, overwrite) as partial:
             journal = Journal(partial, how)
             before = len(journal.done)
-            find_all(looking, sources, where, journal, partial)
+            find_all(looking, sources, where, journal, partial, on_ray)
             summary = Summary.of(journal)
             if not summary.num_faces:
                 summary.say()

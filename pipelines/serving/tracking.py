@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from components.boxes import check_box
 from components.samples import tight_boxes
 from pipelines.serving.faces import Faces
-from pipelines.serving.model import Model, check_box
+from pipelines.serving.model import Model
 from pipelines.serving.smoothing import OneEuro
 from pipelines.serving.video import Video
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from components.boxes import whole
 from components.model_file import sha256
 from pipelines.serving.boxes import read_boxes
 from pipelines.serving.detector import Detector
 from pipelines.serving.inputs import Input
-from pipelines.serving.model import whole
 
 
 class Where(Protocol):
@@ -23,8 +25,11 @@ class Where(Protocol):
         identity: Two of equal identity say the same.
     """
 
-    said: str
-    identity: str
+    @property
+    def said(self) -> str: ...
+
+    @property
+    def identity(self) -> str: ...
 
     def wanted(self, source: Input) -> int:
         """How much work a picture is likely to be, in faces; one without any counts as well."""
@@ -35,6 +40,9 @@ class Where(Protocol):
         Raises:
             ValueError: There is none.
         """
+
+    def among(self, sources: list[Input]) -> Where:
+        """The same of a few pictures, small enough to be sent with them to another process."""
 
 
 class Whole:
@@ -48,22 +56,34 @@ class Whole:
     def boxes(self, source: Input, pixels: np.ndarray) -> np.ndarray:
         return whole(pixels)
 
+    def among(self, sources: list[Input]) -> Whole:
+        return self
 
+
+@dataclass(frozen=True, eq=False)
 class Given:
     """The boxes of a file.
 
-    Args:
-        path: Of the file, as `read_boxes` reads it.
-        pictures: That it may name.
-
-    Raises:
-        ValueError: It cannot be read, or names none of them.
+    Attributes:
+        of: Picture's name -> its boxes (F, 4).
+        identity: With the file's hash.
     """
 
-    def __init__(self, path: Path, pictures: list[Input]) -> None:
-        self.of: Mapping[str, np.ndarray] = read_boxes(path, pictures)
-        self.said = f"{sum(map(len, self.of.values()))} boxes"
-        self.identity = f"boxes {sha256(path)}"
+    of: Mapping[str, np.ndarray]
+    identity: str
+
+    @classmethod
+    def read(cls, path: Path, pictures: list[Input]) -> Given:
+        """Those of the pictures, by `read_boxes`.
+
+        Raises:
+            ValueError: The file cannot be read, or names none of them.
+        """
+        return cls(read_boxes(path, pictures), f"boxes {sha256(path)}")
+
+    @property
+    def said(self) -> str:
+        return f"{sum(map(len, self.of.values()))} boxes"
 
     def wanted(self, source: Input) -> int:
         return max(1, len(self.of.get(source.name, ())))
@@ -72,6 +92,9 @@ class Given:
         if source.name not in self.of:
             raise ValueError("it has no box")
         return self.of[source.name]
+
+    def among(self, sources: list[Input]) -> Given:
+        return Given({each.name: self.of[each.name] for each in sources if each.name in self.of}, self.identity)
 
 
 class Detected:
@@ -87,17 +110,26 @@ class Detected:
     said = "faces that the detector sees"
 
     def __init__(self, path: Path) -> None:
-        self.detector = Detector(path)
-        self.identity = f"detector {sha256(path)}"
+        detector_of(path)  # now, rather than at the first picture
+        self.path, self.identity = path, f"detector {sha256(path)}"
 
     def wanted(self, source: Input) -> int:
         return 1
 
     def boxes(self, source: Input, pixels: np.ndarray) -> np.ndarray:
-        found = self.detector.boxes(pixels)
+        found = detector_of(self.path).boxes(pixels)
         if not len(found):
             raise ValueError("the detector sees no face on it")
         return found
+
+    def among(self, sources: list[Input]) -> Detected:
+        return self
+
+
+@lru_cache(maxsize=1)
+def detector_of(path: Path) -> Detector:
+    """One for each process: no detector can be sent to another."""
+    return Detector(path)
 
 
 def chosen(sources: list[Input], boxes: Path | None, whole_pictures: bool, detector: Path | None) -> Where:
@@ -112,5 +144,5 @@ def chosen(sources: list[Input], boxes: Path | None, whole_pictures: bool, detec
             "picture was cut around one face), or --detector FILE (YuNet in ONNX)"
         )
     if boxes is not None:
-        return Given(boxes, sources)
+        return Given.read(boxes, sources)
     return Detected(detector) if detector is not None else Whole()

@@ -34,6 +34,7 @@ MAINS = {
     "rescore": "pipelines.rescore",
     "retrain": "flows.retrain",
     "schedule": "flows.schedule",
+    "serve": "pipelines.serving.server.serve",
 }
 
 
@@ -48,7 +49,7 @@ def test_help_shows_every_command_in_the_order_of_a_newcomer():
     shown = heatmark("--help").stdout
     places = [shown.index(f"│ {name} ") for name in COMMANDS]
     assert sorted(places) == places
-    assert ["demo", "predict", "export", "retrain"] == list(COMMANDS)[:4]
+    assert ["demo", "predict", "export", "serve", "retrain"] == list(COMMANDS)[:5]
     assert heatmark().stdout == shown
 
 
@@ -120,7 +121,7 @@ def test_studies_are_listed_with_what_they_ask_and_started_with_their_own_option
         assert re.search(rf"^  {name}\n      \w", listed, re.M)
     assert max(len(line) for line in listed.splitlines()) <= 80
     assert "python -m studies.siamese" in heatmark("study", "siamese", "--help").stdout
-    assert "unknown study 'flors'; known: comparison, data-path" in heatmark("study", "flors").stderr
+    assert "unknown study 'flors'; known: boxes, comparison, data-path" in heatmark("study", "flors").stderr
 
 
 def test_a_study_keeps_its_exit_code_and_the_working_directory(tmp_path):

@@ -32,7 +32,7 @@ LandmarkModel(ModelConfig(SCHEMES["ibug68"], codec, UNet(width=4), "mse", 1.25, 
 client = tracking.connect()
 run = tracking.Run(client, "0123456789abcdef", "tiny")
 with run.running():
-    model, source = tracking.log_model(run, folder, 68)
+    model, source = tracking.log_model(run, folder)
 empty = tracking.Run(client, "fedcba9876543210", "empty")
 registry = tracking.Registry(client, "heatmark-tiny")
 registry.point("champion", registry.add(source, run, {"data_version": "abc", "machine": "m"}, model))

@@ -39,7 +39,7 @@ for number in (1, 2, 3, 4):
     with run.running():
         run.log_metrics({"test_nme": 0.1})
         run.log_text("numbers", "evaluation/metrics.json")
-    model, source = tracking.log_model(run, folder, 68)
+    model, source = tracking.log_model(run, folder)
     for name in (f"{number:016x}", f"{number:016x}-refit"):
         pathlib.Path("runs", name).mkdir()
         pathlib.Path("runs", name, "state.pt").write_bytes(bytes(1_000_000))

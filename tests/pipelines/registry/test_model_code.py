@@ -30,6 +30,7 @@ def test_all_codecs_and_networks_go_with_every_model(tmp_path: Path) -> None:
 
 def test_what_only_trains_reads_or_draws_does_not(tmp_path: Path) -> None:
     rooms = {module.partition(".")[0] for module in staged(tmp_path)}
+    assert {"boxes", "images"} <= rooms
     assert not {"augment", "datasets", "drawing", "metrics", "synthetic"} & rooms
 
 
@@ -38,7 +39,7 @@ def test_importing_the_staged_model_runs_exactly_what_is_staged(tmp_path: Path) 
     modules = {f"components.{module}".removesuffix(".__init__") for module in staged(tmp_path)}
     places = [path for path in sys.path if path.endswith("site-packages")]
     script = (
-        f"import sys; sys.path += [{str(tmp_path)!r}, *{places!r}]; import components.model;"
+        f"import sys; sys.path += [{str(tmp_path)!r}, *{places!r}]; import components.boxes, components.images, components.model;"
         "print(*(name for name in sys.modules if name.partition('.')[0] == 'components'))"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", script], cwd=tmp_path, capture_output=True, text=True)
@@ -60,6 +61,6 @@ def test_an_import_inside_a_function_is_staged_too(tmp_path: Path) -> None:
 
 def test_the_requirements_are_what_the_modules_import_by_the_lock_and_mlflow() -> None:
     wanted = dict(line.split("==") for line in requirements(ROOT))
-    assert {"mlflow", "numpy", "opencv-python", "safetensors", "torch"} <= wanted.keys()
+    assert {"mlflow", "numpy", "opencv-python", "pandas", "pillow", "safetensors", "torch"} <= wanted.keys()
     assert wanted.items() <= locked(ROOT).items()
     assert not {"ray", "dvc", "prefect", "matplotlib", "h5py", "pytest"} & wanted.keys()

@@ -75,7 +75,7 @@ def add(seed, key):
     folder.mkdir(parents=True)
     LandmarkModel(params.model()).save(folder)
     run = tracking.Run(client, key, "tiny")
-    model, source = tracking.log_model(run, folder, 68)
+    model, source = tracking.log_model(run, folder)
     registry.point("champion", registry.add(source, run, {tracking.KEY_TAG: key}, model))
 
 def lay(asked):

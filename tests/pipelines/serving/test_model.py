@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from components import images
+from components.boxes import around
 from components.model import Found
 from components.schemes import SCHEMES
-from pipelines.serving.model import Model, around, load
+from pipelines.serving.model import Model, load
 
 BOX = np.array([20.0, 24.5, 101.0, 110.0])
 

@@ -92,8 +92,9 @@ def test_a_video_that_is_cut_off_is_said_to_be(clip, drawn, model_folder, tmp_pa
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"passes": 2}, "takes no --passes and no --resume"),
-        ({"resume": True}, "takes no --passes and no --resume"),
+        ({"passes": 2}, "it takes no --passes, --ray or --resume"),
+        ({"ray": True}, "it takes no --passes, --ray or --resume"),
+        ({"resume": True}, "it takes no --passes, --ray or --resume"),
         ({"form": "pts"}, r"a \.pts file is of a picture"),
         ({"min_confidence": 1.1}, r"nothing was found on clip\.mp4: no face is sure enough in any frame"),
     ],
