@@ -12,7 +12,9 @@ from components.codecs import Subpixel
 from components.model import LandmarkModel, ModelConfig
 from components.networks import UNet
 from components.schemes import SCHEMES
-from studies.video import Paths, as_calm, error, exponential, jitter, lag, main, one_euro
+from studies.video.__main__ import main
+from studies.video.measures import as_calm, error, exponential, jitter, lag, one_euro
+from studies.video.paths import Paths
 
 SCHEME = SCHEMES["ibug68"]
 FRAMES = 80
