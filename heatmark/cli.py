@@ -94,7 +94,8 @@ def demo(num_faces: NumFaces = 600, seed: Seed = 0) -> None:
 @app.command(rich_help_panel=FIRST)
 def predict(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUTS", help="Pictures, folders of them, and - for one on standard input.")
+        list[Path],
+        typer.Argument(metavar="INPUTS", help="Pictures, folders of them, - for one on standard input; or one video."),
     ],
     model: Annotated[
         str,
@@ -132,12 +133,26 @@ def predict(
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with work that was cut short.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the whole of an earlier --out.")] = False,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Of a video: smooth landmarks over time.")] = False,
 ) -> None:
-    """Find the landmarks of the faces on pictures."""
+    """Find the landmarks of the faces on pictures, or on a video."""
     from pipelines.serving import predict as predicting
 
     predicting.main(
-        inputs, model, out, boxes, whole, detector, passes, form, min_confidence, pictures, ray, resume, overwrite
+        inputs,
+        model,
+        out,
+        boxes,
+        whole,
+        detector,
+        passes,
+        form,
+        min_confidence,
+        pictures,
+        ray,
+        resume,
+        overwrite,
+        smooth,
     )
 
 
@@ -241,11 +256,15 @@ def draw(
     scheme: Annotated[str, typer.Option(help="Markup of the contact sheet.")] = "ibug68",
     rows: Annotated[int, typer.Option(help="Rows of the contact sheet.")] = 4,
     columns: Annotated[int, typer.Option(help="Columns of the contact sheet.")] = 6,
+    video: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw a video of one face that moves here (.mp4, .avi) instead.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Frames of the video, 25 a second.")] = 100,
 ) -> None:
-    """Draw faces with exact landmarks, as a dataset."""
+    """Draw faces with exact landmarks, as a dataset or a video."""
     from pipelines import draw as drawing
 
-    drawing.main(folder, num_faces, seed, size, workers, sheet, scheme, rows, columns)
+    drawing.main(folder, num_faces, seed, size, workers, sheet, scheme, rows, columns, video, frames)
 
 
 @app.command(rich_help_panel=TRAIN)

@@ -39,6 +39,7 @@ SHEET_QUALITY = 88
 # Name of a number -> the least and the most that is drawn.
 LIMITS = {
     "num-faces": (1, 1_000_000),  # pictures' names have six digits
+    "frames": (1, 100_000),  # an hour
     "seed": (0, 2**63 - 1),
     "size": (64, 1024),  # a face of 1024 px takes half a GB and some 6 s
     "workers": (1, 256),
@@ -185,6 +186,21 @@ def write_sheet(path: Path, scheme: str, seed: int, rows: int, columns: int) -> 
         unfinished.write_bytes(_encoded(contact_sheet(scheme, seed, rows, columns), path.suffix, SHEET_QUALITY))
 
 
+def draw_clip(path: Path, frames: int, seed: int, size: int, workers: int) -> None:
+    """Draws a video of one face that moves, with its truth beside it.
+
+    Raises:
+        ValueError: A name or a number makes no sense, something lies there already, or it cannot be written.
+    """
+    from pipelines.draw_video import draw_video
+
+    _check({"frames": frames, "seed": seed, "size": size, "workers": workers})
+    try:
+        draw_video(path, frames, seed, size, workers)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror}") from error
+
+
 def main(
     folder: Annotated[Path | None, typer.Argument(help="Where the faces go; made by this command.")] = None,
     num_faces: Annotated[int, typer.Option(help="How many, 1 to 1000000; two in a row are of one person.")] = 800,
@@ -195,10 +211,15 @@ def main(
     scheme: Annotated[str, typer.Option(help="Markup of the contact sheet: ibug68 or wflw98.")] = "ibug68",
     rows: Annotated[int, typer.Option(help="Rows of the contact sheet, 1 to 32.")] = 4,
     columns: Annotated[int, typer.Option(help="Columns of the contact sheet, 1 to 32.")] = 6,
+    video: Annotated[Path | None, typer.Option(help="Draw a video of one face here (.mp4 or .avi) instead.")] = None,
+    frames: Annotated[int, typer.Option(help="Frames of the video, 25 a second, 1 to 100000.")] = 100,
 ) -> None:
-    """Draws faces with exact landmarks into a folder, or a contact sheet of them."""
-    if (folder is None) == (sheet is None):
-        raise ValueError("expected either a FOLDER to draw into or --sheet PATH")
+    """Draws faces with exact landmarks into a folder, a contact sheet of them, or a video of one that moves."""
+    if sum(place is not None for place in (folder, sheet, video)) != 1:
+        raise ValueError("expected one of a FOLDER to draw into, --sheet PATH and --video PATH")
+    if video is not None:
+        draw_clip(video, frames, seed, size, workers)
+        print(f"wrote {video}, with the truth and the first box beside it")
     if sheet is not None:
         write_sheet(sheet, scheme, seed, rows, columns)
         print(f"wrote {sheet}")

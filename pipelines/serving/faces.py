@@ -83,11 +83,16 @@ class Faces:
             raise ValueError(
                 f"{len(self.pictures)} pictures do not fit on one; `faces.on(0).draw(...)` draws the first"
             )
+        canvas = self.drawn()
+        with whole_file(path) as partial:
+            partial.write_bytes(encode_jpeg(canvas, JPEG_QUALITY) if path.suffix.lower() in JPEG else _png(canvas))
+
+    def drawn(self) -> np.ndarray:
+        """The first picture with all faces' landmarks on it, (H, W, 3) uint8, RGB."""
         canvas = self.pictures[0]
         for landmarks in self.landmarks:
             canvas = draw_landmarks(canvas, landmarks, self.scheme, PREDICTED)
-        with whole_file(path) as partial:
-            partial.write_bytes(encode_jpeg(canvas, JPEG_QUALITY) if path.suffix.lower() in JPEG else _png(canvas))
+        return canvas
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -29,16 +29,20 @@ class Face(TypedDict):
 
 
 class Record(TypedDict):
-    """What became of a picture.
+    """What became of a picture, or of a frame of a video.
 
     Attributes:
-        image: Its name.
+        image: Its name, or the video's.
+        frame: Of a video, from 0.
+        tracks: Of a frame: the number of each face, the same in all frames.
         faces: In the order of their boxes.
         left_out: Why the picture, or single boxes of it, have no face here.
         turned: Whether a viewer would turn it: its pixels were taken as they are stored.
     """
 
     image: str
+    frame: NotRequired[int]
+    tracks: NotRequired[list[int]]
     faces: list[Face]
     left_out: list[str]
     turned: bool

@@ -1,4 +1,4 @@
-"""Predict: pictures and boxes -> a table of landmarks, and the pictures with landmarks on them.
+"""Predict: pictures and boxes -> a table of landmarks, and the pictures with landmarks on them; for a video, predict_video.
 
 Reads files, folders and standard input. Writes a folder, whole or not at all: the table, summary.json, and below the same
 folder each picture that could be read, with its faces. Every picture ends in the table or is named with a reason. Work that
@@ -22,6 +22,7 @@ from pipelines.serving.journal import JOURNAL, Journal, Record
 from pipelines.serving.looking import Looking, batches
 from pipelines.serving.model import load
 from pipelines.serving.tables import TABLES, check_names
+from pipelines.serving.video import is_video
 from pipelines.serving.where import Detected, Where, chosen
 
 SUMMARY = "summary.json"
@@ -142,8 +143,9 @@ def main(
     ray: bool = False,
     resume: bool = False,
     overwrite: bool = False,
+    smooth: bool = False,
 ) -> None:
-    """Finds landmarks on the pictures and folders INPUTS by MODEL; writes a table and drawn pictures to OUT.
+    """Finds landmarks on the pictures and folders INPUTS, or on one video, by MODEL; writes a table and what it drew to OUT.
 
     Raises:
         ValueError: An input, the boxes, the model or the place cannot be used, or no picture can.
@@ -152,6 +154,17 @@ def main(
     check_known(TABLES, "format", form)
     others = [*inputs, *filter(None, [boxes, detector]), *filter(Path.exists, [Path(model)])]
     check_place(out, overwrite, others)
+    if any(map(is_video, inputs)):
+        if passes != 1 or ray or resume:
+            raise ValueError(
+                "a video is followed frame by frame from its first: it takes no --passes, --ray or --resume"
+            )
+        from pipelines.serving import predict_video  # which stands on this file
+
+        predict_video.main(inputs, model, out, boxes, whole, detector, form, min_confidence, pictures, smooth)
+        return
+    if smooth:
+        raise ValueError("--smooth is over time: it is for a video")
     with TemporaryDirectory() as place:
         sources = gather(with_standard_input(inputs, Path(place)))
         check_names(form, (source.name for source in sources))
@@ -200,7 +213,7 @@ def run(
             if not summary.num_faces:
                 summary.say()
                 raise ValueError(f"nothing was found: none of {len(sources)} pictures could be used")
-            TABLES[form](journal.records(), partial, looking.model.scheme)
+            TABLES[form](journal.records(), partial, looking.model.scheme, False)
             summary.write(partial / SUMMARY, how)
             (partial / JOURNAL).unlink()
     except KeyboardInterrupt:

@@ -16,45 +16,52 @@ from components.schemes import Scheme
 from pipelines.serving.inputs import shown
 from pipelines.serving.journal import Record
 
-COLUMNS = ("image", "face", "x0", "y0", "x1", "y1", "confidence")
+# What says of whom a row is: of a picture, and of a video.
+KEYS = {False: ("image", "face"), True: ("image", "frame", "face")}
+SIDES = ("x0", "y0", "x1", "y1")
 ROW_GROUP = 1024
 
 
 def rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
-    """A row a face: image, face (its number on the picture), box, mean confidence, and confidence and landmarks of each."""
+    """A row a face: image, frame of a video, face (its number), box, mean confidence, and confidence and landmarks of each."""
     for record in records:
-        for number, face in enumerate(record["faces"]):
+        numbers = record.get("tracks", range(len(record["faces"])))
+        for number, face in zip(numbers, record["faces"], strict=True):
             mean = sum(face["confidence"]) / len(face["confidence"])
-            yield {"image": record["image"], "face": number, **face, "mean": round(mean, 4)}
+            keys = {"image": record["image"], "frame": record.get("frame"), "face": number}
+            yield {**keys, **face, "mean": round(mean, 4)}
 
 
-def write_csv(records: Iterable[Record], folder: Path, scheme: Scheme) -> None:
-    """landmarks.csv: the columns above, then NAME_x and NAME_y of each landmark, image px."""
+def write_csv(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
+    """landmarks.csv: keys, sides, confidence, then NAME_x and NAME_y of each landmark, image px."""
     with (folder / "landmarks.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow([*COLUMNS, *(f"{name}_{axis}" for name in scheme.names for axis in "xy")])
+        table.writerow(
+            [*KEYS[of_video], *SIDES, "confidence", *(f"{name}_{axis}" for name in scheme.names for axis in "xy")]
+        )
         for row in rows(records):
             flat = (f"{value:.3f}" for landmark in row["landmarks"] for value in landmark)
-            table.writerow([row["image"], row["face"], *row["box"], f"{row['mean']:.4f}", *flat])
+            table.writerow([*(row[key] for key in KEYS[of_video]), *row["box"], f"{row['mean']:.4f}", *flat])
 
 
-def write_jsonl(records: Iterable[Record], folder: Path, scheme: Scheme) -> None:
+def write_jsonl(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
     """landmarks.jsonl: an object a face; `confidence` is its mean, `confidences` and `landmarks` are each landmark's."""
     with (folder / "landmarks.jsonl").open("w", encoding="ascii") as file:
         for row in rows(records):
-            said = {"image": row["image"], "face": row["face"], "box": row["box"], "confidence": row["mean"]}
+            said = {key: row[key] for key in KEYS[of_video]} | {"box": row["box"], "confidence": row["mean"]}
             file.write(json.dumps({**said, "confidences": row["confidence"], "landmarks": row["landmarks"]}) + "\n")
 
 
-def write_parquet(records: Iterable[Record], folder: Path, scheme: Scheme) -> None:
+def write_parquet(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
     """landmarks.parquet: the columns of the CSV, `confidences` (K), and `landmarks` (2 K), x and y in turn; names in the schema.
 
     Bytes of a name that are not UTF-8 are written out, as \\xe9.
     """
     count = scheme.num_landmarks
-    sides = [(name, pa.float32()) for name in COLUMNS[2:6]]
+    keys = [(key, pa.string() if key == "image" else pa.int32()) for key in KEYS[of_video]]
+    sides = [(name, pa.float32()) for name in SIDES]
     lists = [("confidences", pa.list_(pa.float32(), count)), ("landmarks", pa.list_(pa.float32(), 2 * count))]
-    fields = [("image", pa.string()), ("face", pa.int32()), *sides, ("confidence", pa.float32()), *lists]
+    fields = [*keys, *sides, ("confidence", pa.float32()), *lists]
     schema = pa.schema(fields, {"names": json.dumps(list(scheme.names))})
     left = rows(records)
     with pq.ParquetWriter(folder / "landmarks.parquet", schema, compression="zstd") as file:
@@ -65,11 +72,17 @@ def write_parquet(records: Iterable[Record], folder: Path, scheme: Scheme) -> No
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     image = row["image"].encode(errors="surrogateescape").decode(errors="backslashreplace")
     landmarks = [value for landmark in row["landmarks"] for value in landmark]
-    kept = {"image": image, "face": row["face"], "confidence": row["mean"], "confidences": row["confidence"]}
-    return {**kept, **dict(zip(COLUMNS[2:6], row["box"], strict=True)), "landmarks": landmarks}
+    kept = {
+        "image": image,
+        "frame": row["frame"],
+        "face": row["face"],
+        "confidence": row["mean"],
+        "confidences": row["confidence"],
+    }
+    return {**kept, **dict(zip(SIDES, row["box"], strict=True)), "landmarks": landmarks}
 
 
-def write_pts(records: Iterable[Record], folder: Path, scheme: Scheme) -> None:
+def write_pts(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
     """one.pts for one.jpg, or one_0.pts and so on of several faces, in 300-W's form: px from 1, as its own files have them."""
     for record in records:
         several = len(record["faces"]) > 1
@@ -99,7 +112,7 @@ def check_names(form: str, names: Iterable[str]) -> None:
 
 
 # How a file of each form is written, and what its name ends in.
-TABLES: dict[str, Callable[[Iterable[Record], Path, Scheme], None]] = {
+TABLES: dict[str, Callable[[Iterable[Record], Path, Scheme, bool], None]] = {
     "csv": write_csv,
     "jsonl": write_jsonl,
     "parquet": write_parquet,

@@ -1,0 +1,167 @@
+"""Predict on a video: a table with a row for each face of each frame, and the video with landmarks on it.
+
+The first frame's faces are where somebody says, as those of a picture are; from then on each is followed. The output appears
+whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.runtime.outputs import whole_folder
+from pipelines.runtime.progress import Progress
+from pipelines.serving.inputs import Input, gather, shown
+from pipelines.serving.journal import Record, rounded
+from pipelines.serving.model import Model, load
+from pipelines.serving.predict import DRAWN, MADE_BY, SUMMARY
+from pipelines.serving.tables import TABLES
+from pipelines.serving.tracking import find_in_video
+from pipelines.serving.video import Video
+from pipelines.serving.video_writer import CODECS, whole_video
+from pipelines.serving.where import Where, chosen
+
+
+@dataclass
+class Following:
+    """How the faces of a video are followed, and what came of it.
+
+    Attributes:
+        model: That finds them.
+        video: In which.
+        source: The video as an input.
+        where: The faces of the first frame.
+        smooth: Whether landmarks are smoothed over time.
+        min_confidence: Mean confidence, below which a face is left out of a frame.
+        num_frames: Read so far.
+        seen: Number of a face -> frames that it is in.
+        news: A sentence for each face that was lost for good.
+    """
+
+    model: Model
+    video: Video
+    source: Input
+    where: Where
+    smooth: bool
+    min_confidence: float
+    num_frames: int = 0
+    seen: Counter[int] = field(default_factory=Counter)
+    news: list[str] = field(default_factory=list)
+
+    def records(self, drawing: Path | None) -> Iterator[Record]:
+        """What is found in each frame; drawn into a video meanwhile."""
+        boxes = self.where.boxes(self.source, next(self.video.frames()))
+        progress = Progress("predict", self.video.declared, "frames")
+        with ExitStack() as stack:
+            size = self.video.fps, self.video.height, self.video.width
+            write = stack.enter_context(whole_video(drawing, *size)) if drawing else None
+            for frame in find_in_video(self.model, self.video, boxes, self.smooth):
+                sure = frame.faces.confidence.mean(axis=1) >= self.min_confidence
+                faces, tracks = frame.faces.chosen(sure), frame.tracks[sure].tolist()
+                self.num_frames += 1
+                self.seen.update(tracks)
+                self.news += frame.news
+                if write:
+                    write(faces.drawn())
+                if frame.number < self.video.declared:  # a header may say less than there is
+                    progress.advance(1)
+                yield {
+                    "image": self.source.name,
+                    "frame": frame.number,
+                    "tracks": tracks,
+                    "faces": rounded(faces),
+                    "left_out": list(frame.news),
+                    "turned": False,
+                }
+
+    def summary(self) -> dict[str, object]:
+        return {
+            "video": self.source.name,
+            "fps": self.video.fps,
+            "frames": self.num_frames,
+            "frames_in_header": self.video.declared,
+            "turned_deg": self.video.turned_deg,
+            "frames_of_each_face": {str(face): count for face, count in sorted(self.seen.items())},
+            "left_out": self.news,
+        }
+
+    def say(self) -> None:
+        """Names what was lost, and what else is unusual."""
+        for sentence in self.news:
+            print(f"predict: {sentence}", flush=True)
+        if self.video.declared not in (0, self.num_frames):
+            print(
+                f"predict: the video's header says {self.video.declared} frames, and {self.num_frames} could be read: it may be "
+                "cut off",
+                flush=True,
+            )
+        if self.video.turned_deg:
+            print(f"predict: frames are turned by {self.video.turned_deg} degrees, as the video asks", flush=True)
+
+
+def drawing(name: str) -> str:
+    """Name of the video with landmarks on it: the same, or a second end where no such video is written here."""
+    return name if Path(name).suffix.lower() in CODECS else f"{name}.mp4"
+
+
+def main(
+    inputs: list[Path],
+    model: str,
+    out: Path,
+    boxes: Path | None,
+    whole: bool,
+    detector: Path | None,
+    form: str,
+    min_confidence: float,
+    pictures: bool,
+    smooth: bool,
+) -> None:
+    """Finds landmarks on the video that is the only one of INPUTS; OUT may be written.
+
+    Raises:
+        ValueError: The video, the boxes, the model or the form cannot be used, or nothing is found.
+    """
+    if len(inputs) != 1:
+        raise ValueError("a video is followed alone: name it without other inputs")
+    if form == "pts":
+        raise ValueError("a .pts file is of a picture: for a video choose another --format")
+    video, (source,) = Video(inputs[0]), gather(inputs)
+    where = chosen([source], boxes, whole, detector)
+    following = Following(load(model), video, source, where, smooth, min_confidence)
+    print(
+        f"predict: a video, {where.said} on its first frame; the model knows boxes drawn {DRAWN[following.model.box]}",
+        flush=True,
+    )
+    try:
+        with whole_folder(out) as partial:
+            write(following, partial, form, pictures)
+    except OSError as error:
+        raise ValueError(f"cannot write {shown(str(out))}: {error.strerror}") from error
+    following.say()
+    num_faces = sum(following.seen.values())
+    print(
+        f"predict: {len(following.seen)} faces, {num_faces} times on {following.num_frames} frames: {shown(str(out))}"
+    )
+
+
+def write(following: Following, folder: Path, form: str, pictures: bool) -> None:
+    """Follows all faces and writes table, summary and, if asked to, the video with landmarks."""
+    name, finder = following.source.name, following.model
+    records = following.records(folder / drawing(name) if pictures else None)
+    TABLES[form](records, folder, finder.scheme, True)
+    if not following.seen:
+        raise ValueError(f"nothing was found on {shown(name)}: no face is sure enough in any frame")
+    how = {
+        "made_by": MADE_BY,
+        "model": finder.identity,
+        "where": following.where.identity,
+        "smooth": following.smooth,
+        "min_confidence": following.min_confidence,
+        "drawn": pictures,
+    }
+    text = json.dumps({**how, **following.summary()}, indent=1) + "\n"
+    (folder / SUMMARY).write_text(text, encoding="ascii")

@@ -1,0 +1,136 @@
+"""Predict on a video: a row a face and frame, a video as long as the input, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from heatmark.cli import app
+from pipelines.serving.model import load
+from pipelines.serving.predict import main
+from pipelines.serving.predict_video import drawing
+from pipelines.serving.tracking import find_in_video
+from pipelines.serving.video import Video
+from pipelines.serving.video_writer import whole_video
+
+FRAMES = 5
+README = Path(__file__).parents[3] / "README.md"
+
+
+@pytest.fixture
+def clip(drawn: list[np.ndarray], tmp_path: Path) -> Path:
+    """clip.mp4, a drawn face of 128 px that moves by 2 px a frame, and clip.csv with two boxes."""
+    with whole_video(tmp_path / "clip.mp4", 25, 128, 128) as add:
+        for number in range(FRAMES):
+            add(np.roll(drawn[0], 2 * number, axis=1))
+    (tmp_path / "clip.csv").write_text("image,x0,y0,x1,y1\nclip.mp4,30,30,90,100\nclip.mp4,20,20,100,110\n")
+    return tmp_path / "clip.mp4"
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "landmarks.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_the_table_holds_what_was_followed_and_the_drawn_video_is_as_long(smooth, clip, model_folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    main([clip], str(model_folder), out, clip.with_suffix(".csv"), smooth=smooth)
+    table = rows(out)
+    assert ["image", "frame", "face", "x0"] == list(table[0])[:4]
+    expected = [(str(frame), str(face)) for frame in range(FRAMES) for face in (0, 1)]
+    assert [("clip.mp4", *keys) for keys in expected] == [(row["image"], row["frame"], row["face"]) for row in table]
+    boxes = np.array([[30, 30, 90, 100], [20, 20, 100, 110]])
+    (*_, last) = find_in_video(load(model_folder), Video(clip), boxes, smooth)
+    found = np.array([[float(value) for value in list(row.values())[8:]] for row in table[-2:]])
+    np.testing.assert_allclose(last.faces.landmarks.reshape(2, -1), found, atol=6e-4)  # 3 decimals
+    drawn_video = Video(out / "clip.mp4")
+    assert (FRAMES, 128, 128, 25.0) == (
+        len(list(drawn_video.frames())),
+        drawn_video.height,
+        drawn_video.width,
+        drawn_video.fps,
+    )
+    summary = json.loads((out / "summary.json").read_text())
+    assert ({"0": FRAMES, "1": FRAMES}, FRAMES, smooth) == (
+        summary["frames_of_each_face"],
+        summary["frames"],
+        summary["smooth"],
+    )
+    assert f"predict: 2 faces, 10 times on {FRAMES} frames" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_other_tables_name_the_frame_too(form, clip, model_folder, tmp_path):
+    main([clip], str(model_folder), tmp_path / "out", whole=True, form=form, pictures=False)
+    assert [f"landmarks.{form}", "summary.json"] == sorted(path.name for path in (tmp_path / "out").iterdir())
+    path = tmp_path / "out" / f"landmarks.{form}"
+    table = pq.read_table(path).to_pylist() if form == "parquet" else map(json.loads, path.read_text().splitlines())
+    assert [(n, 0) for n in range(FRAMES)] == [(row["frame"], row["face"]) for row in table]
+
+
+def test_a_video_that_is_cut_off_is_said_to_be(clip, drawn, model_folder, tmp_path, capsys):
+    with whole_video(tmp_path / "whole.avi", 25, 128, 128) as add:
+        for _ in range(10):
+            add(drawn[0])
+    data = (tmp_path / "whole.avi").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(data[: int(0.8 * len(data))])
+    main([tmp_path / "cut.avi"], str(model_folder), tmp_path / "out", whole=True)
+    read = json.loads((tmp_path / "out/summary.json").read_text())["frames"]
+    assert 0 < read < 10
+    assert f"the video's header says 10 frames, and {read} could be read: it may be cut off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"passes": 2}, "it takes no --passes, --ray or --resume"),
+        ({"ray": True}, "it takes no --passes, --ray or --resume"),
+        ({"resume": True}, "it takes no --passes, --ray or --resume"),
+        ({"form": "pts"}, r"a \.pts file is of a picture"),
+        ({"min_confidence": 1.1}, r"nothing was found on clip\.mp4: no face is sure enough in any frame"),
+    ],
+)
+def test_what_a_video_does_not_take_is_one_sentence_and_nothing_is_written(
+    options, sentence, clip, model_folder, tmp_path
+):
+    with pytest.raises(ValueError, match=sentence):
+        main([clip], str(model_folder), tmp_path / "out", whole=True, **options)
+    assert ["clip.csv", "clip.mp4"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_a_video_comes_alone_and_smoothing_is_for_videos(clip, photos, model_folder, tmp_path):
+    with pytest.raises(ValueError, match="a video is followed alone: name it without other inputs"):
+        main([clip, photos], str(model_folder), tmp_path / "out", whole=True)
+    with pytest.raises(ValueError, match="--smooth is over time: it is for a video"):
+        main([photos], str(model_folder), tmp_path / "out", whole=True, smooth=True)
+
+
+def test_a_box_outside_the_first_frame_is_one_sentence(clip, model_folder, tmp_path):
+    clip.with_suffix(".csv").write_text("image,x0,y0,x1,y1\nclip.mp4,500,30,600,100\n")
+    with pytest.raises(ValueError, match="box 500 30 600 100 lies outside the picture of 128 x 128 px"):
+        main([clip], str(model_folder), tmp_path / "out", clip.with_suffix(".csv"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_kind_of_video_that_is_not_written_here_is_drawn_as_another():
+    assert ["a.mp4", "b.AVI", "c.webm.mp4"] == [drawing(name) for name in ("a.mp4", "b.AVI", "c.webm")]
+
+
+def test_the_readmes_commands_draw_a_video_and_find_its_face(model_folder, tmp_path, monkeypatch):
+    drawing_one, finding = re.findall(r"(?m)^\$ heatmark (draw --video .*|predict clip.*)$", README.read_text())
+    monkeypatch.chdir(tmp_path)
+    finding = finding.replace("models:/heatmark-demo@champion", str(model_folder))
+    for line in (f"{drawing_one} --frames 2 --size 64 --workers 1", finding):
+        result = CliRunner().invoke(app, shlex.split(line), catch_exceptions=False)
+        assert 0 == result.exit_code, result.output
+    assert ["clip.mp4", "landmarks.csv", "summary.json"] == sorted(path.name for path in Path("out-video").iterdir())
+    assert 2 == len(rows(Path("out-video")))
