@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -25,6 +25,9 @@ class Faces:
     Attributes:
         landmarks: (N, K, 2) float32, (x, y), image px, pixel centres at integers.
         confidence: (N, K) float32; the more, the surer. Comparable within one model only.
+        expected_error: (N, K) float32, how far off each landmark is to be expected, in % of the normaliser of `protocol`; NaN
+            where the model does not know. A face's is the mean of its landmarks'.
+        protocol: Name of a protocol, whose normaliser `expected_error` is in; "" where the model does not know.
         boxes: (N, 4) float64, x0 y0 x1 y1, image px, around which the faces were looked for.
         picture: (N,) int, which of `pictures` each face is on.
         pictures: (H, W, 3) uint8, RGB.
@@ -33,6 +36,8 @@ class Faces:
 
     landmarks: np.ndarray
     confidence: np.ndarray
+    expected_error: np.ndarray
+    protocol: str
     boxes: np.ndarray
     picture: np.ndarray
     pictures: Sequence[np.ndarray]
@@ -49,10 +54,10 @@ class Faces:
     def on(self, picture: int) -> Faces:
         """The faces on one of the pictures."""
         own = self.picture == picture
+        of_each = ("landmarks", "confidence", "expected_error", "boxes")
         first = np.zeros(int(own.sum()), int)
-        return Faces(
-            self.landmarks[own], self.confidence[own], self.boxes[own], first, [self.pictures[picture]], self.scheme
-        )
+        theirs = {name: getattr(self, name)[own] for name in of_each}
+        return replace(self, **theirs, picture=first, pictures=[self.pictures[picture]])
 
     def draw(self, path: Path | str) -> None:
         """Writes the picture with all its faces' landmarks on it, as JPEG or PNG by the name's end.

@@ -120,7 +120,8 @@ class Model:
         picture = np.repeat(np.arange(len(pixels)), counts)
         together = np.concatenate([np.zeros((0, 4)), *parts])
         found = self.network.find([pixels[i] for i in picture], together)
-        return Faces(found.landmarks, found.confidence, together, picture, pixels, self.scheme)
+        known = self.network.config.expected_error
+        return Faces(*found, known.protocol if known else "", together, picture, pixels, self.scheme)
 
 
 def _pixels(picture: Picture) -> np.ndarray:

@@ -1,0 +1,53 @@
+"""What error is to be expected at which confidence, as a model knows it of faces that it was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from components.limits import NOT_NEGATIVE, SHARE, Range, check_range
+
+MOST_KNOTS = 32
+KNOTS = Range(1, MOST_KNOTS, "some hundreds of faces say no more")
+
+
+@dataclass(frozen=True)
+class ExpectedError:
+    """A curve that falls with the confidence, and what it is multiplied by for each landmark.
+
+    Attributes:
+        protocol: Name of the one whose normaliser errors are in per cent of.
+        confidence: At each knot of the curve, rising, 0 to 1.
+        error: At each knot, % of the normaliser, never rising; straight lines between the knots, level beyond the outermost.
+        factor: Of each landmark: a jaw is further off than an eye that is found with the same confidence.
+
+    Raises:
+        ValueError: Knots that are no such curve, or a number out of its bounds.
+    """
+
+    protocol: str
+    confidence: tuple[float, ...]
+    error: tuple[float, ...]
+    factor: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_range("expected_error: the number of knots", len(self.confidence), KNOTS)
+        if len(self.error) != len(self.confidence):
+            raise ValueError(
+                f"expected_error: {len(self.error)} errors, but {len(self.confidence)} confidences: expected one for each"
+            )
+        for name, values, allowed in (("confidence", self.confidence, SHARE), ("error", self.error, NOT_NEGATIVE)):
+            for value in values:
+                check_range(f"expected_error: {name}", value, allowed)
+        for value in self.factor:
+            check_range("expected_error: factor", value, NOT_NEGATIVE)
+        if not all(one < other for one, other in pairwise(self.confidence)):
+            raise ValueError("expected_error: expected confidences that rise from knot to knot")
+        if not all(one >= other for one, other in pairwise(self.error)):
+            raise ValueError("expected_error: expected errors that never rise with the confidence")
+
+    def at(self, confidence: np.ndarray) -> np.ndarray:
+        """Confidence (..., K) -> expected error (..., K) float32, % of the normaliser."""
+        return (np.interp(confidence, self.confidence, self.error) * self.factor).astype(np.float32)
