@@ -4,8 +4,8 @@
 
 MODEL is a folder that a training wrote, CROPS are shards that preprocess cut by the recipe. The errors that are to be expected are
 fitted on the validation faces, as `pipelines.train` does it, whatever the model itself knows of them; then they are held against the
-errors of the test faces: landmark by landmark, by part of the face, and of the half of the faces that the model is surer of against
-the other half. At last, what factors for landmarks are worth, on validation faces that a fit did not see, and how much hangs on
+errors of the test faces: of the half of them that the model is surer of against the other half, face by face, landmark by landmark,
+and by part of the face. At last, what each part of the fit is worth, on validation faces that it did not see, and how much hangs on
 which validation faces there are. Errors in per cent of the normaliser. Prints Markdown.
 """
 
@@ -24,53 +24,55 @@ from scipy.stats import spearmanr
 from components.expected_error import ExpectedError
 from components.metrics import PROTOCOLS, bootstrap_difference, calibration
 from components.metrics.errors import labelled_mean
-from components.metrics.selective import halves
+from components.metrics.selective import Bin, halves
 from components.model import LandmarkModel
 from pipelines.pages.report import landmark_groups
-from pipelines.params import Params, load_params
+from pipelines.params import load_params
 from pipelines.runtime import command
-from pipelines.training.expected_error import FEWEST_FACES, ROUNDS, fit_expected_error, measure_errors
+from pipelines.training.expected_error import FEWEST_FACES, falling_curve, fit_expected_error, measure_errors
 from pipelines.training.validation import validation_batches
 from studies.inputs.crops import read_crops
 
 BINS, FOLDS, DRAWS = 10, 5, 40
-# Rounds of curve and factors; 0 is one curve for all landmarks.
-TRIED = (0, 1, 2, 5)
 
 
-def fitted(confidence: np.ndarray, error: np.ndarray, params: Params, rounds: int = ROUNDS) -> ExpectedError:
-    """What some faces say, (N, K) each; after no round, one curve for all landmarks.
+def fitted(confidence: np.ndarray, error: np.ndarray) -> ExpectedError:
+    """What some faces say, (N, K) each.
 
     Raises:
         ValueError: They are too few.
     """
-    found = fit_expected_error(confidence, error, params.evaluate.protocol, max(rounds, 1))
+    found = fit_expected_error(confidence, error, "")
     if found is None:
         raise ValueError(f"{len(error)} validation faces are too few to fit on: {FEWEST_FACES} are enough")
-    return found if rounds else replace(found, factor=(1.0,) * len(found.factor))
+    return found
 
 
-def landmarks_lines(expected: np.ndarray, error: np.ndarray) -> Iterator[str]:
-    """A table of all landmarks, in bins by what is expected."""
-    yield from header("landmarks", "expected", "error")
-    labelled = ~np.isnan(error)
-    for part in calibration(expected[labelled], error[labelled], BINS):
-        yield row(part.size, part.expected, part.observed)
+def one_curve(confidence: np.ndarray, error: np.ndarray) -> ExpectedError:
+    """The same for all landmarks, whatever their faces are."""
+    known = ~np.isnan(error)
+    knots, heights = falling_curve(confidence[known], error[known], np.ones(known.sum()))
+    return ExpectedError("", tuple(knots.tolist()), tuple(heights.tolist()), (1.0,) * error.shape[1], 1.0, 0.0)
 
 
-def parts_lines(
-    curves: list[ExpectedError], confidence: np.ndarray, error: np.ndarray, names: tuple[str, ...]
-) -> Iterator[str]:
-    """A table of the parts of the face, by a fit with factors of landmarks and by one without."""
-    yield from header("part", "expected", "error", "expected without factors")
-    known = ~np.isnan(error).all(axis=0)
-    means = []
-    for values in (curves[0].at(confidence), error, curves[1].at(confidence)):
-        by_landmark = labelled_mean(np.where(np.isnan(error), np.nan, values), axis=0)
-        of = {name: mean for name, mean, kept in zip(names, by_landmark.tolist(), known, strict=True) if kept}
-        means.append({group["name"]: group["mean"] for group in landmark_groups(of)})
-    for name in means[1]:
-        yield row(name, *(of[name] for of in means))
+def one_by_one(confidence: np.ndarray, error: np.ndarray) -> ExpectedError:
+    """With factors of the landmarks, whatever their faces are; scaled to the mean error that there is."""
+    known = replace(fitted(confidence, error), power=0.0)
+    one, other = of_landmarks(known.at(confidence), error)
+    return replace(known, factor=tuple(factor * other.mean() / one.mean() for factor in known.factor))
+
+
+FITS = {"one curve": one_curve, "factors of landmarks": one_by_one, "and a power of faces": fitted}
+
+
+def of_faces(expected: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The means (N,) of both over the labelled landmarks of each face."""
+    return labelled_mean(np.where(np.isnan(error), np.nan, expected)), labelled_mean(error)
+
+
+def of_landmarks(expected: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both (M,), of all labelled landmarks."""
+    return expected[~np.isnan(error)], error[~np.isnan(error)]
 
 
 def halves_lines(expected: np.ndarray, error: np.ndarray) -> Iterator[str]:
@@ -85,47 +87,56 @@ def halves_lines(expected: np.ndarray, error: np.ndarray) -> Iterator[str]:
     yield f"Rank correlation of the faces' errors with what was expected (Spearman): {spearmanr(expected, error)[0]:.2f}"
 
 
-def quality(expected: np.ndarray, error: np.ndarray) -> tuple[str, str, str]:
-    """Mean squared errors of what is expected (N, K), of landmarks and of faces, and how far off the bins of landmarks are."""
-    labelled = ~np.isnan(error)
-    squares = (expected - error)[labelled] ** 2
-    faces = labelled_mean(expected - error) ** 2
-    bins = calibration(expected[labelled], error[labelled], BINS)
-    deviation = np.mean([abs(part.expected - part.observed) for part in bins])
-    return f"{squares.mean():.2f}", f"{np.nanmean(faces):.2f}", f"{deviation:.2f}%"
-
-
 def difference(one: np.ndarray, other: np.ndarray) -> str:
     low, high = bootstrap_difference(one, other)
     return f"{one.mean() - other.mean():.2f}% ({low:.2f}% to {high:.2f}%)"
 
 
-def fit_lines(confidence: np.ndarray, error: np.ndarray, test: np.ndarray, params: Params) -> Iterator[str]:
-    """What factors are worth, and how much hangs on which faces are fitted on.
+def bins_lines(what: str, expected: np.ndarray, error: np.ndarray) -> Iterator[str]:
+    """A table of bins (M,) by what is expected."""
+    yield from header(what, "expected", "error")
+    for part in calibration(expected, error, BINS):
+        yield row(part.size, part.expected, part.observed)
 
-    Args:
-        confidence: (N, K) of the validation faces.
-        error: (N, K) of theirs.
-        test: Confidence (M, K) of the test faces.
-        params: Of the protocol.
-    """
-    rng = np.random.default_rng(0)
-    fold = rng.permutation(len(error)) % FOLDS
-    yield from header(
-        f"rounds ({FOLDS} folds)", "squared error of a landmark's", "of a face's", "mean deviation in bins"
-    )
-    for rounds in TRIED:
+
+def parts_lines(names: tuple[str, ...], error: np.ndarray, *expected: np.ndarray) -> Iterator[str]:
+    """A table of the parts of the face: the error (N, K), and what is expected by each of some fits."""
+    yield from header("part", "error", "expected", "by one curve")
+    means = []
+    for values in (error, *expected):
+        by_landmark = labelled_mean(np.where(np.isnan(error), np.nan, values), axis=0).tolist()
+        known = {name: mean for name, mean in zip(names, by_landmark, strict=True) if not np.isnan(mean)}
+        means.append({group["name"]: group["mean"] for group in landmark_groups(known)})
+    for name in means[0]:
+        yield row(name, *(of[name] for of in means))
+
+
+def fits_lines(confidence: np.ndarray, error: np.ndarray) -> Iterator[str]:
+    """A table of what each part of the fit is worth: of validation faces (N, K), by those of the other folds."""
+    fold = np.random.default_rng(0).permutation(len(error)) % FOLDS
+    yield from header(f"{FOLDS} folds", "a landmark's square off", "a face's", "landmarks' bins off", "faces' bins off")
+    for name, fit in FITS.items():
         expected = np.empty_like(error)
         for number in range(FOLDS):
             seen = fold != number
-            expected[~seen] = fitted(confidence[seen], error[seen], params, rounds).at(confidence[~seen])
-        yield row(rounds, *quality(expected, error))
+            expected[~seen] = fit(confidence[seen], error[seen]).at(confidence[~seen])
+        pairs = of_landmarks(expected, error), of_faces(expected, error)
+        squares = (f"{((one - other) ** 2).mean():.2f}" for one, other in pairs)
+        yield row(name, *squares, *(bins_off(calibration(*pair, BINS)) for pair in pairs))
+
+
+def bins_off(bins: list[Bin]) -> float:
+    return float(np.mean([abs(part.expected - part.observed) for part in bins]))
+
+
+def drawn_line(confidence: np.ndarray, error: np.ndarray, test: np.ndarray) -> str:
+    """How much hangs on which validation faces (N, K) there are: what is expected of test faces of a confidence (M, K)."""
+    rng = np.random.default_rng(0)
     drawn = (rng.choice(len(error), FEWEST_FACES, replace=False) for _ in range(DRAWS))
-    means = [fitted(confidence[rows], error[rows], params).at(test).mean() for rows in drawn]
-    yield ""
-    yield (
-        f"By {FEWEST_FACES} of the validation faces, drawn {DRAWS} times, {np.mean(means):.2f}% is expected of the test faces, with a "
-        f"standard deviation of {np.std(means):.2f}%"
+    means = [fitted(confidence[rows], error[rows]).at(test).mean() for rows in drawn]
+    return (
+        f"By {FEWEST_FACES} of the validation faces, drawn {DRAWS} times, {np.mean(means):.2f}% is expected of the test faces, "
+        f"with a standard deviation of {np.std(means):.2f}%"
     )
 
 
@@ -148,23 +159,23 @@ def main(
     torch.set_num_threads(1)
     params, network = load_params(recipe), LandmarkModel.load(model)
     protocol, folder = PROTOCOLS[params.evaluate.protocol], crops or Path("artifacts") / params.name / "crops"
-    (confidence, error), (confidence_of_test, test) = (
+    val, test = (
         measure_errors(network, validation_batches(params, read_crops(folder, split, params), 0, 1), protocol)
         for split in ("val", "test")
     )
-    curve = fitted(confidence, error, params)
-    expected = curve.at(confidence_of_test).astype(np.float64)
-    per_face = labelled_mean(np.where(np.isnan(test), np.nan, expected)), labelled_mean(test)
+    confidence, error = test
+    known = fitted(*val)
+    expected, plain = (fit.at(confidence).astype(np.float64) for fit in (known, one_curve(*val)))
     print(
-        f"Fitted on {len(error)} validation faces by {len(curve.error)} knots; {len(test)} test faces, {protocol.name}:"
+        f"Fitted on {len(val[1])} validation faces: {len(known.error)} knots, power {known.power:.2f}. Of the test faces:"
     )
     for lines in (
-        halves_lines(*per_face),
-        landmarks_lines(expected, test),
-        parts_lines(
-            [curve, fitted(confidence, error, params, 0)], confidence_of_test, test, network.config.scheme.names
-        ),
-        fit_lines(confidence, error, confidence_of_test, params),
+        halves_lines(*of_faces(expected, error)),
+        bins_lines("faces", *of_faces(expected, error)),
+        bins_lines("landmarks", *of_landmarks(expected, error)),
+        parts_lines(network.config.scheme.names, error, expected, plain),
+        fits_lines(*val),
+        ["", drawn_line(*val, confidence)],
     ):
         print("\n".join(lines), flush=True)
 

@@ -2,7 +2,8 @@
 
 A confidence is how high or how narrow a peak is: a number that means nothing by itself. Held against the errors of faces that did
 not train the network, it says how far off a landmark is to be expected. One falling curve serves all landmarks, multiplied by a
-factor for each: without these the error of a jaw is expected too low, and that of an eye too high (docs/results.md).
+factor for each: without these the error of a jaw is expected too low, and that of an eye too high. A power sets faces apart whose
+landmarks are unsure together: without it too little is expected of bad faces, and too much of good ones (docs/results.md).
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from components.expected_error import MOST_KNOTS, ExpectedError
+from components.expected_error import MOST_KNOTS, POWER, ExpectedError
 from components.metrics import PROTOCOLS, Protocol
+from components.metrics.errors import labelled_mean
 from components.model import LandmarkModel
 from pipelines.params import Params
 from pipelines.training.batches import Batch
@@ -22,16 +24,16 @@ from pipelines.training.validation import fitting_device, spread_batches
 
 # Of twenty photographs, what is expected of others is on the whole about 6% of itself off (docs/results.md).
 FEWEST_FACES = 20
-# The first curve takes some of what landmarks differ by for a matter of confidence; fitted again to what the factors leave, it falls
-# less steeply. More rounds would do landmarks little good and faces harm (docs/results.md).
-ROUNDS = 2
+# Of curve and factors, in turn: the first curve takes some of what landmarks differ by for a matter of confidence, and falls too
+# steeply. After five rounds hardly anything changes.
+ROUNDS = 5
 
 
 def with_expected_error(model: LandmarkModel, val: Shards, params: Params) -> LandmarkModel:
     """The same network, which knows what errors to expect, if there are enough validation faces; says so."""
     protocol = PROTOCOLS[params.evaluate.protocol]
-    measured = measure_errors(model.to(fitting_device(params)), spread_batches(params, val), protocol)
-    expected, num_faces = fit_expected_error(*measured, protocol.name), count_faces(measured[1])
+    confidence, error = measure_errors(model.to(fitting_device(params)), spread_batches(params, val), protocol)
+    expected, num_faces = fit_expected_error(confidence, error, protocol.name), count_faces(error)
     if expected is None:
         print(
             f"train: the model does not know what errors to expect: {num_faces} validation faces are too few to tell, "
@@ -39,9 +41,10 @@ def with_expected_error(model: LandmarkModel, val: Shards, params: Params) -> La
             flush=True,
         )
     else:
+        of_faces = expected.at(confidence).mean(axis=1)
         print(
-            f"train: expected errors are fitted on {num_faces} validation faces: from {expected.error[-1]:.2f}% of "
-            f"{protocol.normaliser} at the highest confidence to {expected.error[0]:.2f}% at the lowest",
+            f"train: expected errors are fitted on {num_faces} validation faces: from {of_faces.min():.2f}% of {protocol.normaliser} "
+            f"for the face that is expected to be the best, to {of_faces.max():.2f}% for the worst",
             flush=True,
         )
     return model.under(replace(model.config, expected_error=expected))
@@ -71,29 +74,62 @@ def count_faces(error: np.ndarray) -> int:
     return int((~np.isnan(error)).any(axis=1).sum())
 
 
-def fit_expected_error(
-    confidence: np.ndarray, error: np.ndarray, protocol: str, rounds: int = ROUNDS
-) -> ExpectedError | None:
+def fit_expected_error(confidence: np.ndarray, error: np.ndarray, protocol: str) -> ExpectedError | None:
     """What these faces say; nothing, if they are too few.
 
-    On these very faces, the mean error that is expected of a landmark is the mean that it has.
+    On these very faces, the mean error that is expected is the mean that they have.
 
     Args:
         confidence: (N, K), float32 or what is that exactly, 0 to 1.
         error: (N, K), % of the normaliser; NaN of no landmark.
         protocol: Name of the one whose normaliser it is.
-        rounds: Of fitting the curve, and then the factors.
     """
     if count_faces(error) < FEWEST_FACES:
         return None
     labelled = ~np.isnan(error)
     observed, factor = np.where(labelled, error, 0).sum(axis=0), np.ones(error.shape[1])
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         scale = np.broadcast_to(factor, error.shape)[labelled]
         knots, heights = falling_curve(confidence[labelled], error[labelled], scale)
-        expected = np.where(labelled, np.interp(confidence, knots, heights), 0).sum(axis=0)
-        factor = np.divide(observed, expected, out=np.ones(len(observed)), where=expected > 0)
-    return ExpectedError(protocol, *(tuple(values.tolist()) for values in (knots, heights, factor)))
+        curve = np.interp(confidence, knots, heights)
+        factor = _ratio(observed, np.where(labelled, curve, 0).sum(axis=0))
+    power, usual, scaled = fit_power(curve * factor, error)
+    places, values, factors = (tuple(of.tolist()) for of in (knots, heights, factor * scaled))
+    return ExpectedError(protocol, places, values, factors, usual, power)
+
+
+def _ratio(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """One by the other; 1 where the other, and so both, is 0."""
+    return np.divide(one, other, out=np.ones(one.shape), where=other > 0)
+
+
+def fit_power(each: np.ndarray, error: np.ndarray) -> tuple[float, float, float]:
+    """`power` and `usual` of `ExpectedError`, and what factors are to be multiplied by so that the mean error stays.
+
+    Landmarks of a face go astray together, for the same blur or pose: the error of a face differs more from that of others than the
+    mean of what is expected of its landmarks one by one. The power is the one by which faces come out best, by least squares.
+
+    Args:
+        each: (N, K) what is expected of the landmarks one by one, %.
+        error: (N, K), %; NaN of no landmark.
+    """
+    from scipy.optimize import minimize_scalar
+
+    face, labelled = each.mean(axis=1, keepdims=True), ~np.isnan(error)
+    usual = float(face.mean())
+    if usual == 0:
+        return 0.0, 1.0, 1.0
+
+    def excess(power: float) -> float:
+        """How many times too much is expected of all landmarks together."""
+        return float((each * (face / usual) ** power)[labelled].sum() / error[labelled].sum())
+
+    def squares(power: float) -> float:
+        expected = each * (face / usual) ** power / excess(power)
+        return float(np.nansum(labelled_mean(np.where(labelled, expected, np.nan) - error) ** 2))
+
+    power = float(minimize_scalar(squares, bounds=(POWER.low, POWER.high), method="bounded").x)
+    return power, usual, excess(power) ** (-1 / (1 + power))  # factors count in each face's mean, too
 
 
 def falling_curve(confidence: np.ndarray, error: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

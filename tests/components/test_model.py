@@ -377,7 +377,7 @@ def test_a_model_of_the_former_format_moves_nothing(model: LandmarkModel, tmp_pa
 
 # The error that is to be expected.
 
-KNOWN = ExpectedError("inter_ocular", (0.1, 1 / 3, 0.7), (9.1, 1 / 7, 0.0), (1.0, 0.5, 2 / 3))
+KNOWN = ExpectedError("inter_ocular", (0.1, 1 / 3, 0.7), (9.1, 1 / 7, 0.0), (1.0, 0.5, 2 / 3), usual=3.3, power=0.7)
 
 
 def test_what_is_to_be_expected_at_a_confidence_is_said_of_crops_and_pictures(model: LandmarkModel) -> None:
@@ -417,7 +417,10 @@ def test_a_model_of_format_2_does_not_know_it(model: LandmarkModel, tmp_path: Pa
         ({"factor": [1.0]}, "expected_error: factor has 1 values: expected one for each of the 3 landmarks"),
         ({"error": "1"}, "expected_error: error: expected a list, got '1'"),
         ({"error": [9.0, 1.0, None]}, "expected_error: error[2]: expected a finite number, got None"),
-        ({"protocols": ""}, "expected_error has no protocols; it has confidence, error, factor, protocol"),
+        (
+            {"protocols": ""},
+            "expected_error has no protocols; it has confidence, error, factor, power, protocol, usual",
+        ),
     ],
 )
 def test_an_expected_error_of_another_kind_is_refused(

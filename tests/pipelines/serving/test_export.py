@@ -37,7 +37,7 @@ SUBPIXEL = CODECS["subpixel"](**GRID)
 FITTED = {
     "mirror_offset": 0.5,
     "expected_error": ExpectedError(
-        "inter_ocular", (0.1, 2 / 3), (10 / 3, 0.1), tuple(np.linspace(1 / 3, 3, 68).tolist())
+        "inter_ocular", (0.1, 2 / 3), (10 / 3, 0.1), tuple(np.linspace(1 / 3, 3, 68).tolist()), 3.3, 0.7
     ),
 }
 # The first of each kind is exported by `make test`, the others by `make test-slow`: each takes some seconds.

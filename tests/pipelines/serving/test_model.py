@@ -58,7 +58,7 @@ def test_of_many_pictures_the_faces_come_in_the_order_of_pictures_and_boxes(mode
 
 
 def test_what_is_to_be_expected_goes_with_the_faces_of_a_picture(network, drawn):
-    curve = ExpectedError("inter_ocular", (0.0, 1.0), (9.0, 1.0), (1.0,) * 68)
+    curve = ExpectedError("inter_ocular", (0.0, 1.0), (9.0, 1.0), (1.0,) * 68, 3.3, 0.7)
     faces = Model(network.under(replace(network.config, expected_error=curve))).find(drawn, [[BOX, BOX + 3], BOX / 2])
     assert ("inter_ocular", (3, 68)) == (faces.protocol, faces.expected_error.shape)
     np.testing.assert_array_equal(curve.at(faces.confidence), faces.expected_error)
