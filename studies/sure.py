@@ -29,22 +29,25 @@ from components.model import LandmarkModel
 from pipelines.pages.report import landmark_groups
 from pipelines.params import load_params
 from pipelines.runtime import command
-from pipelines.training.expected_error import FEWEST_FACES, falling_curve, fit_expected_error, measure_errors
+from pipelines.training.expected_error import (
+    FEWEST_FACES,
+    count_faces,
+    falling_curve,
+    fit_expected_error,
+    measure_errors,
+)
 from pipelines.training.validation import validation_batches
 from studies.inputs.crops import read_crops
 
 BINS, FOLDS, DRAWS = 10, 5, 40
+# Validation faces, so that those of all folds but one can be fitted on.
+ENOUGH = FEWEST_FACES * FOLDS // (FOLDS - 1)
 
 
 def fitted(confidence: np.ndarray, error: np.ndarray) -> ExpectedError:
-    """What some faces say, (N, K) each.
-
-    Raises:
-        ValueError: They are too few.
-    """
+    """What enough faces say, (N, K) each."""
     found = fit_expected_error(confidence, error, "")
-    if found is None:
-        raise ValueError(f"{len(error)} validation faces are too few to fit on: {FEWEST_FACES} are enough")
+    assert found is not None
     return found
 
 
@@ -155,7 +158,11 @@ def main(
     crops: Annotated[Path | None, typer.Option(help="Shards; by default artifacts/NAME/crops of the recipe.")] = None,
     recipe: Annotated[Path, typer.Option(help="That the crops were cut by.")] = Path("recipes/300w_small.yaml"),
 ) -> None:
-    """Fits on the validation faces of CROPS what errors MODEL is to expect, and holds that against those of the test faces."""
+    """Fits on the validation faces of CROPS what errors MODEL is to expect, and holds that against those of the test faces.
+
+    Raises:
+        ValueError: The validation faces are too few.
+    """
     torch.set_num_threads(1)
     params, network = load_params(recipe), LandmarkModel.load(model)
     protocol, folder = PROTOCOLS[params.evaluate.protocol], crops or Path("artifacts") / params.name / "crops"
@@ -164,6 +171,11 @@ def main(
         for split in ("val", "test")
     )
     confidence, error = test
+    if count_faces(val[1]) < ENOUGH:
+        raise ValueError(
+            f"{folder} has {count_faces(val[1])} validation faces that can be measured: {ENOUGH} are enough, to fit on most of them "
+            "and look at the others"
+        )
     known = fitted(*val)
     expected, plain = (fit.at(confidence).astype(np.float64) for fit in (known, one_curve(*val)))
     print(
