@@ -72,8 +72,8 @@ def risk_figure(expected: np.ndarray, observed: np.ndarray) -> Figure:
             _draw_risk(axes, kept, 100 * risk_by_coverage(by, observed), name, number)
         axes.axhline(100 * observed.mean(), color=MUTED, lw=1, ls=(0, (4, 3)), label="in any order", zorder=1)
         axes.set(xlim=(0, 100), xlabel="faces kept, %", ylabel="their mean error, %")
-        axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
-        axes.legend(loc="upper left", fontsize=9, title="sorted")
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="lower right", fontsize=9, title="sorted")
     return figure
 
 

@@ -22,7 +22,7 @@ from pipelines.training.batches import Batch
 from pipelines.training.crops import Shards
 from pipelines.training.validation import fitting_device, spread_batches
 
-# Of twenty photographs, what is expected of others is on the whole about 6% of itself off (docs/results.md).
+# By twenty photographs, what is expected of others is on the whole 7% of itself off (standard deviation; docs/results.md).
 FEWEST_FACES = 20
 # Of curve and factors, in turn: the first curve takes some of what landmarks differ by for a matter of confidence, and falls too
 # steeply. After five rounds hardly anything changes.
