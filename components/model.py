@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from components.calibration import ExpectedError
 from components.codecs import CODECS, Codec
 from components.configuration import build, check_known, checked, configure, shortened
 from components.crops import crop_affine, cut
-from components.expected_error import ExpectedError
 from components.geometry import apply, invert, mirror
 from components.heads import HEADS, HeadModule
 from components.heads.base import Sizes

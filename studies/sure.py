@@ -21,7 +21,7 @@ import torch
 import typer
 from scipy.stats import spearmanr
 
-from components.expected_error import ExpectedError
+from components.calibration import ExpectedError
 from components.metrics import PROTOCOLS, bootstrap_difference, calibration
 from components.metrics.errors import labelled_mean
 from components.metrics.selective import Bin, halves

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from components.expected_error import MOST_KNOTS, POWER, ExpectedError
+from components.calibration import MOST_KNOTS, POWER, ExpectedError
 from components.metrics import PROTOCOLS, Protocol
 from components.metrics.errors import labelled_mean
 from components.model import LandmarkModel

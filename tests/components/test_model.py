@@ -14,10 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from components.calibration import ExpectedError
 from components.codecs import CODECS, Subpixel
 from components.configuration import build, check_known
 from components.crops import crop_affine, cut
-from components.expected_error import ExpectedError
 from components.model import BATCH, CONFIG, WEIGHTS, LandmarkModel, ModelConfig
 from components.networks import Hourglass, UNet
 from components.samples import Box

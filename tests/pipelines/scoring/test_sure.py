@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from components.expected_error import ExpectedError
+from components.calibration import ExpectedError
 from components.model import LandmarkModel
 from pipelines.evaluate import evaluate
 from pipelines.params import Params, load_params

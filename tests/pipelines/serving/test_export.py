@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import nn
 
+from components.calibration import ExpectedError
 from components.codecs import CODECS, DECODERS, Codec
 from components.codecs.hih import WITHOUT_OFFSET
 from components.crops import crop_affine, cut
-from components.expected_error import ExpectedError
 from components.heads import HEADS
 from components.model import LandmarkModel, ModelConfig
 from components.networks import UNet

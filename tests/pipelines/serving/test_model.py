@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from components import images
-from components.expected_error import ExpectedError
+from components.calibration import ExpectedError
 from components.schemes import SCHEMES
 from pipelines.serving.model import Model, load
 

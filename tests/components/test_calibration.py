@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.expected_error import ExpectedError
+from components.calibration import ExpectedError
 
 # 8% at a confidence of 0.25 and below, 2% at 0.75 and above; the second landmark errs half as much as the first.
 KNOWN = ExpectedError("inter_ocular", (0.25, 0.75), (8.0, 2.0), (1.0, 0.5), usual=3.0, power=0.0)
