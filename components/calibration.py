@@ -11,7 +11,7 @@ from components.limits import NOT_NEGATIVE, SHARE, Range, check_range
 
 MOST_KNOTS = 32
 KNOTS = Range(1, MOST_KNOTS, "some hundreds of faces say no more")
-POWER = Range(0, 3, "faces of which little is expected would be without error")
+POWER = Range(0, 2, "a face that is twice as unsure as usual would be expected eight times as far off")
 
 
 @dataclass(frozen=True)

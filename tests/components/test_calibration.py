@@ -46,7 +46,7 @@ def test_of_a_face_whose_landmarks_are_unsure_together_more_is_expected() -> Non
         ({"confidence": (0.25, 1.5)}, "expected_error: confidence is 1.5: expected 0 to 1 (it is a share)"),
         ({"error": (8.0, -1.0)}, "expected_error: error is -1.0: expected at least 0"),
         ({"usual": 0.0}, "expected_error: usual is 0.0: expected more than 0"),
-        ({"power": 4.0}, "expected_error: power is 4.0: expected 0 to 3"),
+        ({"power": 4.0}, "expected_error: power is 4.0: expected 0 to 2 (a face that is twice as unsure"),
         ({"factor": (1.0, float("nan"))}, "expected_error: factor is nan: expected at least 0"),
     ],
 )

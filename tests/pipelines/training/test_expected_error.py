@@ -51,7 +51,7 @@ def test_faces_that_go_astray_as_a_whole_are_told_from_those_that_do_not() -> No
     """Landmarks of a face share much of their error, and each one's confidence says a little of it."""
     rng = np.random.default_rng(0)
     together = rng.normal(0, 1, (4000, 1))
-    confidence = 1 / (1 + np.exp(together + 2 * rng.normal(0, 1, (4000, 12)))).astype(np.float32)
+    confidence = 1 / (1 + np.exp(together + rng.normal(0, 1, (4000, 12)))).astype(np.float32)
     error = 3 * np.exp(0.4 * together) * rng.gamma(2, 0.5, confidence.shape)
     known = fit_expected_error(confidence, error, "inter_ocular")
     assert known is not None
