@@ -1,4 +1,4 @@
-"""Network, head and codec in one: pictures with boxes in, landmarks with a confidence out."""
+"""Network, head and codec in one: pictures with boxes in, landmarks out, and how sure each is."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from components.calibration import ExpectedError
 from components.codecs import CODECS, Codec
-from components.configuration import build, check_known, checked, shortened
+from components.configuration import build, check_known, checked, configure, shortened
 from components.crops import crop_affine, cut
 from components.geometry import apply, invert, mirror
 from components.heads import HEADS, HeadModule
@@ -28,8 +29,9 @@ from components.schemes import Scheme
 
 # ImageNet's channel means and deviations, as in HIH's released code.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# What `save` writes. Format 1 is read too: it had no `mirror_offset`.
-FORMAT = 2
+# What `save` writes. Former formats are read too: which one brought a field that they had not.
+FORMAT = 3
+SINCE = {"mirror_offset": 2, "expected_error": 3}
 # Faces per forward pass of `find`: bounds its memory.
 BATCH = 64
 # Root mean square of the first maps, in that of the targets, under losses of the maps themselves: noise is a hundredth of the
@@ -58,9 +60,10 @@ class ModelConfig:
         box: What the boxes are: "landmarks" or "annotated".
         mirror_offset: How far right of what the network says the landmarks are, crop px. A network that is trained on
             mirrored faces too cannot learn that all faces are annotated a little to one side.
+        expected_error: Which error is to be expected at which confidence; None where nobody has measured that.
 
     Raises:
-        ValueError: An unknown loss or box, or a number out of its bounds.
+        ValueError: An unknown loss or box, a number out of its bounds, or errors expected of other landmarks.
     """
 
     scheme: Scheme
@@ -70,6 +73,7 @@ class ModelConfig:
     expand: float
     box: str
     mirror_offset: float = 0.0
+    expected_error: ExpectedError | None = None
 
     def __post_init__(self) -> None:
         check_known(HEATMAP_LOSSES, "heatmap loss", self.heatmap_loss)
@@ -77,6 +81,11 @@ class ModelConfig:
         check_range("expand", self.expand, EXPAND)
         check_range("mirror_offset", self.mirror_offset, MIRROR_OFFSET)
         check_range("the number of landmarks", self.scheme.num_landmarks, LANDMARKS)
+        if self.expected_error and len(self.expected_error.factor) != self.scheme.num_landmarks:
+            raise ValueError(
+                f"expected_error: factor has {len(self.expected_error.factor)} values: expected one for each of the "
+                f"{self.scheme.num_landmarks} landmarks"
+            )
 
     def to_dict(self) -> dict:
         """JSON-ready."""
@@ -89,6 +98,7 @@ class ModelConfig:
             "expand": self.expand,
             "box": self.box,
             "mirror_offset": self.mirror_offset,
+            "expected_error": asdict(self.expected_error) if self.expected_error else None,
         }
 
     @classmethod
@@ -100,9 +110,9 @@ class ModelConfig:
         """
         if not isinstance(fields, dict):
             raise ValueError(f"expected the fields of a model, got {shortened(fields)}")
-        if type(fields.get("format")) is not int or fields["format"] not in (1, FORMAT):
-            raise ValueError(f"model format {shortened(fields.get('format'))}; this code reads formats 1 and {FORMAT}")
-        known = {"format", *cls.__dataclass_fields__} - ({"mirror_offset"} if fields["format"] == 1 else set())
+        if type(fields.get("format")) is not int or not 1 <= fields["format"] <= FORMAT:
+            raise ValueError(f"model format {shortened(fields.get('format'))}; this code reads formats 1 to {FORMAT}")
+        known = {"format", *(name for name in cls.__dataclass_fields__ if SINCE.get(name, 1) <= fields["format"])}
         if set(fields) != known:
             missing, unknown = sorted(known - set(fields)), shortened(sorted(set(fields) - known))
             raise ValueError(
@@ -116,7 +126,18 @@ class ModelConfig:
             expand=checked(fields["expand"], float, "expand"),
             box=checked(fields["box"], str, "box"),
             mirror_offset=checked(fields.get("mirror_offset", 0.0), float, "mirror_offset"),
+            expected_error=_expected_error(fields.get("expected_error")),
         )
+
+    def expected(self, confidence: np.ndarray) -> np.ndarray:
+        """The error (N, K) to be expected at a confidence (N, K), as in `Found`."""
+        if self.expected_error is None:
+            return np.full(confidence.shape, np.nan, np.float32)
+        return self.expected_error.at(confidence)
+
+
+def _expected_error(fields: object) -> ExpectedError | None:
+    return None if fields is None else configure(ExpectedError, "expected_error", fields)
 
 
 def _key(registry: dict, thing: object) -> str:
@@ -128,11 +149,14 @@ class Found(NamedTuple):
 
     Attributes:
         landmarks: (N, K, 2) float32, (x, y).
-        confidence: (N, K) float32, 0 to 1.
+        confidence: (N, K) float32, 0 to 1; comparable within one model only.
+        expected_error: (N, K) float32, how far off each landmark is to be expected, in % of the normaliser of the protocol
+            that the model's `expected_error` names; NaN where the model does not know. A face's is the mean of its landmarks'.
     """
 
     landmarks: np.ndarray
     confidence: np.ndarray
+    expected_error: np.ndarray
 
 
 class LandmarkModel(nn.Module):
@@ -192,7 +216,8 @@ class LandmarkModel(nn.Module):
     def predict_crops(self, pixels: np.ndarray, mirrored: bool = False) -> Found:
         """Crops (N, H, W, 3) uint8 RGB -> landmarks, crop px, and their confidence.
 
-        With `mirrored`, the means of what is said of the crop and of its mirror image, at twice the work.
+        With `mirrored`, the means of what is said of the crop and of its mirror image, at twice the work; the error that is
+        expected is then still that of an answer without its mirror image, which errs a little more.
 
         Raises:
             ValueError: What the network says is not finite.
@@ -202,16 +227,17 @@ class LandmarkModel(nn.Module):
         landmarks, confidence = self._find_on_crops(batch.contiguous())
         if mirrored:
             other, flip = self._find_on_crops(batch.flip(-1).contiguous()), list(self.config.scheme.flip)
-            landmarks = (landmarks + mirror(other.landmarks, self.config.codec.crop)[:, flip]) / 2
-            confidence = (confidence + other.confidence[:, flip]) / 2
-        return Found(landmarks + np.array([self.config.mirror_offset, 0], np.float32), confidence)
+            landmarks = (landmarks + mirror(other[0], self.config.codec.crop)[:, flip]) / 2
+            confidence = (confidence + other[1][:, flip]) / 2
+        moved = landmarks + np.array([self.config.mirror_offset, 0], np.float32)
+        return Found(moved, confidence, self.config.expected(confidence))
 
-    def _find_on_crops(self, batch: torch.Tensor) -> Found:
+    def _find_on_crops(self, batch: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Crops (N, 3, H, W) -> landmarks as the network says them, crop px, and their confidence."""
         outputs = self(batch)
         _check_finite(outputs)
         decoded = self.decode(outputs)
-        return Found(decoded.landmarks.cpu().numpy(), decoded.confidence.cpu().numpy())
+        return decoded.landmarks.cpu().numpy(), decoded.confidence.cpu().numpy()
 
     def find(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> Found:
         """Finds the landmarks of one face per picture, in image px, and how sure each is.
@@ -280,14 +306,14 @@ def find_faces(
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"expected images (H, W, 3) uint8, got {image.shape} {image.dtype}")
     if not len(boxes):
-        num_landmarks = config.scheme.num_landmarks
-        return Found(np.zeros((0, num_landmarks, 2), np.float32), np.zeros((0, num_landmarks), np.float32))
+        nothing = np.zeros((0, config.scheme.num_landmarks), np.float32)
+        return Found(np.zeros((*nothing.shape, 2), np.float32), nothing, nothing)
     crop = config.codec.crop
     affines = np.stack([crop_affine(Box(*box), crop, config.expand) for box in boxes])
     crops = np.stack([cut(image, affine, crop) for image, affine in zip(images, affines, strict=True)])
     parts = [predict_crops(crops[first : first + BATCH]) for first in range(0, len(crops), BATCH)]
-    landmarks, confidence = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Found(apply(invert(affines), landmarks), confidence)
+    landmarks, confidence, expected_error = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Found(apply(invert(affines), landmarks), confidence, expected_error)
 
 
 def _parts(config: ModelConfig) -> tuple[nn.Module, HeadModule | None]:

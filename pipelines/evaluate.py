@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.metrics import Evidence, Protocol, audit, ced, summarise
-from components.model import LandmarkModel
+from components.model import LandmarkModel, ModelConfig
 from components.schemes import Scheme
 from pipelines.new_data.drift import of_datasets
 from pipelines.new_data.features import TRAINING_FACES, of_training
@@ -27,6 +27,7 @@ from pipelines.scoring.held_out import faces_to_measure
 from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.pictures import pictures_of
 from pipelines.scoring.predict import predict
+from pipelines.scoring.sure import Errors, expected_and_observed, how_sure
 
 CED_POINTS = 200
 
@@ -107,7 +108,8 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
         ValueError: Model or shards are missing, or the figures do not stand the audit.
     """
     protocol = params.evaluate.on_test
-    scheme = LandmarkModel.load(model).config.scheme
+    config = LandmarkModel.load(model).config
+    scheme = config.scheme
     training = json.loads((model / "training.json").read_text(encoding="utf-8"))
     faces = faces_to_measure(crops, params)
     everything = measure(predict(model, faces, "evaluate", protocol.mirrored), scheme, protocol)
@@ -115,6 +117,8 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
     metrics, curve = audited(errors, scheme, protocol)
     covered = protocol.covers(everything.column("subsets").to_pylist())
     metrics["num_left_out"] = int(covered.sum()) - len(errors)
+    if sure := errors_known(config, errors, params):
+        metrics["expected_error"] = how_sure(sure)
     left_out = f"{metrics['num_left_out']} without {protocol.normaliser}" if metrics["num_left_out"] else ""
     # What rescoring must know of them.
     readers = sorted({params.source(name).reader for name in params.sources("test")})
@@ -132,6 +136,7 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
         pictures_of(faces),
         {**facts_of(params, training, protocol), **({"left out": left_out} if left_out else {})},
         of_datasets(trained_on, params),
+        sure,
     )
     # Last: its presence says that the others are there. Landmarks one by one would flood `dvc metrics show`.
     brief = {name: value for name, value in metrics.items() if name != "landmarks"}
@@ -144,6 +149,14 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
         f"{metrics['auc']:.3f} on {len(errors)} test faces{f' ({left_out} left out)' if left_out else ''}: "
         f"{out / 'report.html'}"
     )
+
+
+def errors_known(config: ModelConfig, errors: pa.Table, params: Params) -> Errors | None:
+    """Expected errors beside those of measured faces; None where the model knows none in the normaliser that they are measured in."""
+    known = config.expected_error
+    if known is None or known.protocol != params.evaluate.protocol or len(errors) < 2:
+        return None
+    return expected_and_observed(errors)
 
 
 def write_curves(metrics: dict, curve: tuple[np.ndarray, np.ndarray], out: Path) -> None:

@@ -6,9 +6,9 @@ hashes everything that decides the result: a training that was killed goes on fr
 in the same MLflow run, and a changed parameter never finds stale weights.
 
 With `train.refit` a second training, with checkpoints under `runs/KEY-refit/`, takes the validation faces in: of the same
-epochs, ended where the first one's best checkpoint was. Its weights are the model's; curves, validation NME, temperature
-and mirror offset are the first one's, since nothing is left to measure the second on. Validation NME is always that of the
-network before either was fitted.
+epochs, ended where the first one's best checkpoint was. Its weights are the model's; curves, validation NME, temperature,
+mirror offset and expected errors are the first one's, since nothing is left to measure the second on. Validation NME is always
+that of the network before any of them was fitted.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pipelines.runtime.outputs import in_turn, whole_folder
 from pipelines.runtime.tables import write_csv
 from pipelines.training.checkpoints import State
 from pipelines.training.crops import Shards
+from pipelines.training.expected_error import with_expected_error
 from pipelines.training.loop import HISTORY, Plan
 from pipelines.training.mirror_offset import with_mirror_offset
 from pipelines.training.ray_workers import fit_with_ray
@@ -109,6 +110,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         if params.train.fit_mirror_offset:
             model = with_mirror_offset(model, training.val, params)
             facts["mirror_offset"] = model.config.mirror_offset
+        model = with_expected_error(model, training.val, params)
         if params.train.refit:
             second = refit(training, crops, state)
             num_faces = Shards.joined(second.train).num_rows

@@ -7,8 +7,9 @@ from components.metrics.fitting import check_protocol, misfit
 from components.metrics.paired import Difference
 from components.metrics.protocols import Protocol
 from components.metrics.published import PROTOCOLS
+from components.metrics.selective import calibration, risk_by_coverage, summarise_expected
 from components.metrics.summary import summarise
-from components.metrics.uncertainty import bootstrap_interval, crossed_interval
+from components.metrics.uncertainty import bootstrap_difference, bootstrap_interval, crossed_interval
 
 __all__ = [
     "PROTOCOLS",
@@ -17,7 +18,9 @@ __all__ = [
     "Protocol",
     "auc",
     "audit",
+    "bootstrap_difference",
     "bootstrap_interval",
+    "calibration",
     "ced",
     "check_protocol",
     "crossed_interval",
@@ -25,5 +28,7 @@ __all__ = [
     "landmark_errors",
     "misfit",
     "nme",
+    "risk_by_coverage",
     "summarise",
+    "summarise_expected",
 ]

@@ -37,6 +37,32 @@ def bootstrap_interval(
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
+def bootstrap_difference(
+    one: np.ndarray, other: np.ndarray, confidence: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean of one set of faces minus that of another, which are resampled apart.
+
+    Args:
+        one: (N,), one per face.
+        other: (M,).
+        confidence: In (0, 1).
+        seed: Of the resampling.
+
+    Returns:
+        (low, high); both the difference itself where either is a single face.
+    """
+    if min(len(one), len(other)) < 2:
+        value = float(np.mean(one) - np.mean(other))
+        return value, value
+    from scipy import stats
+
+    result = stats.bootstrap(
+        (one, other), lambda a, b, axis: a.mean(axis) - b.mean(axis), n_resamples=RESAMPLES, confidence_level=confidence,
+        method="percentile", rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
 def crossed_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
     """Interval of the mean over trainings and faces that holds for other trainings, and for other faces.
 

@@ -18,6 +18,8 @@ from components.schemes import SCHEMES, Scheme
 from pipelines.new_data.drift import Drift
 from pipelines.new_data.table import cells, header
 from pipelines.pages.plots import ced_figure, face_figure, inline_jpeg, inline_svg, write_page
+from pipelines.pages.sure import section
+from pipelines.scoring.sure import Errors
 
 Pictures = Callable[[str], tuple[np.ndarray, np.ndarray]]
 
@@ -38,6 +40,7 @@ def write_report(
     pictures: Pictures,
     facts: dict[str, str],
     drifts: Sequence[Drift] = (),
+    sure: Errors | None = None,
 ) -> None:
     """Writes the report.
 
@@ -49,6 +52,7 @@ def write_report(
         pictures: Face -> its crop (H, W, 3) uint8 RGB and the affine (2, 3), image px -> crop px.
         facts: What the numbers came from, in the order to show.
         drifts: What the training faces of several datasets are like, beside each other.
+        sure: Expected errors beside those that came out; None where the model does not know what to expect.
     """
     scheme = SCHEMES[metrics["scheme"]]
     known = metrics["landmarks"]
@@ -69,6 +73,7 @@ def write_report(
         landmarks=sorted(by_landmark.items(), key=lambda item: -item[1]),
         galleries=galleries(errors, pictures, scheme),
         facts=facts,
+        sure=section(sure) if sure else None,
         drifts=[{"header": header(drift), "rows": [cells(shift) for shift in drift.shifts]} for drift in drifts],
     )
 

@@ -31,7 +31,7 @@ KEPT = (*FACE_COLUMNS, "annotated_box")
 
 
 def prediction_schema(num_landmarks: int) -> pa.Schema:
-    """What a model says of each face: `predicted` (x, y), image px, and `confidence`.
+    """What a model says of each face: `predicted` (x, y), image px, `confidence`, and `expected_error`, % of a normaliser or NaN.
 
     `annotated_box` is the dataset's own, NaN where there is none: some protocols divide by it.
     """
@@ -41,6 +41,7 @@ def prediction_schema(num_landmarks: int) -> pa.Schema:
             ("annotated_box", pa.list_(pa.float32(), 4)),
             ("predicted", pa.list_(pa.float32(), 2 * num_landmarks)),
             ("confidence", pa.list_(pa.float32(), num_landmarks)),
+            ("expected_error", pa.list_(pa.float32(), num_landmarks)),
         ]
     )
 
@@ -92,12 +93,13 @@ class Predictor:
         side = config.codec.crop
         flat = views.column("view").combine_chunks()
         pixels = np.frombuffer(flat.buffers()[1], np.uint8).reshape(-1, side, side, 3)
-        landmarks, confidence = self.model.predict_crops(pixels[flat.offset : flat.offset + len(flat)], self.mirrored)
+        found = self.model.predict_crops(pixels[flat.offset : flat.offset + len(flat)], self.mirrored)
         schema = prediction_schema(config.scheme.num_landmarks)
-        found = apply(from_column(views, "to_image", 2, 3), landmarks)
+        predicted = apply(from_column(views, "to_image", 2, 3), found.landmarks)
         columns = {name: views.column(name) for name in KEPT}
-        columns["predicted"] = to_column(found, schema.field("predicted").type)
-        columns["confidence"] = to_column(confidence, schema.field("confidence").type)
+        columns["predicted"] = to_column(predicted, schema.field("predicted").type)
+        for name in ("confidence", "expected_error"):
+            columns[name] = to_column(getattr(found, name), schema.field(name).type)
         return pa.table(columns, schema)
 
     def predict(self, crops: pa.Table) -> pa.Table:

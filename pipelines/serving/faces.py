@@ -29,6 +29,9 @@ class Faces:
     Attributes:
         landmarks: (N, K, 2) float32, (x, y), image px, pixel centres at integers.
         confidence: (N, K) float32; the more, the surer. Comparable within one model only.
+        expected_error: (N, K) float32, how far off each landmark is to be expected, in % of the normaliser of `protocol`; NaN
+            where the model does not know. A face's is the mean of its landmarks'.
+        protocol: Name of a protocol, whose normaliser `expected_error` is in; "" where the model does not know.
         boxes: (N, 4) float64, x0 y0 x1 y1, image px, around which the faces were looked for.
         picture: (N,) int, which of `pictures` each face is on.
         pictures: (H, W, 3) uint8, RGB.
@@ -37,6 +40,8 @@ class Faces:
 
     landmarks: np.ndarray
     confidence: np.ndarray
+    expected_error: np.ndarray
+    protocol: str
     boxes: np.ndarray
     picture: np.ndarray
     pictures: Sequence[np.ndarray]
@@ -57,15 +62,15 @@ class Faces:
 
     def chosen(self, which: np.ndarray) -> Faces:
         """Some of the faces: which (N,), bool."""
-        per_face = ("landmarks", "confidence", "boxes", "picture")
+        per_face = ("landmarks", "confidence", "expected_error", "boxes", "picture")
         return replace(self, **{name: getattr(self, name)[which] for name in per_face})
 
     def frame(self) -> pd.DataFrame:
-        """A row a face: picture, x0, y0, x1, y1, its mean confidence, and NAME_x and NAME_y of each landmark, image px."""
+        """A row a face: picture, x0, y0, x1, y1, its mean confidence, its expected error, and NAME_x and NAME_y of each landmark, image px."""
         import pandas as pd  # here: it takes as long to import as all else together
 
         columns = {"picture": self.picture, **dict(zip(("x0", "y0", "x1", "y1"), self.boxes.T, strict=True))}
-        columns["confidence"] = self.confidence.mean(axis=1)
+        columns |= {"confidence": self.confidence.mean(axis=1), "expected_error": self.expected_error.mean(axis=1)}
         for number, name in enumerate(self.names):
             columns |= {f"{name}_x": self.landmarks[:, number, 0], f"{name}_y": self.landmarks[:, number, 1]}
         return pd.DataFrame(columns)

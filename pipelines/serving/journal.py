@@ -20,11 +20,13 @@ class Face(TypedDict):
     Attributes:
         box: x0, y0, x1, y1, image px, in which it was looked for.
         confidence: Of each landmark.
+        expected_error: Of each landmark, % of the normaliser; None where the model does not know.
         landmarks: (x, y), image px.
     """
 
     box: list[float]
     confidence: list[float]
+    expected_error: list[float] | None
     landmarks: list[list[float]]
 
 
@@ -49,11 +51,14 @@ class Record(TypedDict):
 
 
 def rounded(faces: Faces) -> list[Face]:
-    """Faces of one picture, to a thousandth of a px and a ten-thousandth of confidence."""
+    """Faces of one picture, to a thousandth of a px and of a per cent, and a ten-thousandth of confidence."""
     return [
         {
             "box": np.round(faces.boxes[number], 3).tolist(),
             "confidence": np.round(faces.confidence[number].astype(float), 4).tolist(),
+            "expected_error": np.round(faces.expected_error[number].astype(float), 3).tolist()
+            if faces.protocol
+            else None,
             "landmarks": np.round(faces.landmarks[number].astype(float), 3).tolist(),
         }
         for number in range(len(faces))

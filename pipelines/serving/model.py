@@ -163,7 +163,8 @@ class Model:
         found = self.network.find(each_face, together)
         for _ in range(passes - 1):
             found = self.network.find(each_face, around(found.landmarks, together))
-        return Faces(found.landmarks, found.confidence, together, picture, pixels, self.scheme)
+        known = self.network.config.expected_error
+        return Faces(*found, known.protocol if known else "", together, picture, pixels, self.scheme)
 
 
 def _pixels(picture: Picture) -> np.ndarray:

@@ -76,7 +76,7 @@ class OnnxModel:
                 f"the exported network's outputs are not finite for {(~finite).sum()} of {len(finite)} faces: in half precision "
                 "numbers may grow too large; export the model without --half"
             )
-        return Found(landmarks, confidence)
+        return Found(landmarks, confidence, self.config.expected(confidence))
 
     def find(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> Found:
         """As `LandmarkModel.find`: landmarks of one face per picture, image px.

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
@@ -23,45 +24,55 @@ ROW_GROUP = 1024
 
 
 def rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
-    """A row a face: image, frame of a video, face (its number), box, mean confidence, and confidence and landmarks of each."""
+    """A row a face: image, frame of a video, face (its number), box; means; confidence, expected error and landmarks of each."""
     for record in records:
         numbers = record.get("tracks", range(len(record["faces"])))
         for number, face in zip(numbers, record["faces"], strict=True):
-            mean = sum(face["confidence"]) / len(face["confidence"])
             keys = {"image": record["image"], "frame": record.get("frame"), "face": number}
-            yield {**keys, **face, "mean": round(mean, 4)}
+            errors = face["expected_error"]
+            means = {"sure": round(fmean(face["confidence"]), 4), "off": round(fmean(errors), 3) if errors else None}
+            yield {**keys, **face, **means}
 
 
 def write_csv(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
-    """landmarks.csv: keys, sides, confidence, then NAME_x and NAME_y of each landmark, image px."""
+    """landmarks.csv: keys, sides, confidence, expected error, then NAME_x and NAME_y of each landmark, image px."""
     with (folder / "landmarks.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(
-            [*KEYS[of_video], *SIDES, "confidence", *(f"{name}_{axis}" for name in scheme.names for axis in "xy")]
-        )
+        columns = (f"{name}_{axis}" for name in scheme.names for axis in "xy")
+        table.writerow([*KEYS[of_video], *SIDES, "confidence", "expected_error", *columns])
         for row in rows(records):
             flat = (f"{value:.3f}" for landmark in row["landmarks"] for value in landmark)
-            table.writerow([*(row[key] for key in KEYS[of_video]), *row["box"], f"{row['mean']:.4f}", *flat])
+            table.writerow(
+                [*(row[key] for key in KEYS[of_video]), *row["box"], f"{row['sure']:.4f}", row["off"], *flat]
+            )
 
 
 def write_jsonl(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
-    """landmarks.jsonl: an object a face; `confidence` is its mean, `confidences` and `landmarks` are each landmark's."""
+    """landmarks.jsonl: an object a face; `confidence` and `expected_error` are means, the plurals and `landmarks` each landmark's."""
     with (folder / "landmarks.jsonl").open("w", encoding="ascii") as file:
         for row in rows(records):
-            said = {key: row[key] for key in KEYS[of_video]} | {"box": row["box"], "confidence": row["mean"]}
-            file.write(json.dumps({**said, "confidences": row["confidence"], "landmarks": row["landmarks"]}) + "\n")
+            said = {key: row[key] for key in KEYS[of_video]} | {"box": row["box"]}
+            file.write(json.dumps({**said, **_of_landmarks(row), "landmarks": row["landmarks"]}) + "\n")
+
+
+def _of_landmarks(row: dict[str, Any]) -> dict[str, Any]:
+    """How sure each landmark is, and their means."""
+    means = {"confidence": row["sure"], "expected_error": row["off"]}
+    return {**means, "confidences": row["confidence"], "expected_errors": row["expected_error"]}
 
 
 def write_parquet(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
-    """landmarks.parquet: the columns of the CSV, `confidences` (K), and `landmarks` (2 K), x and y in turn; names in the schema.
+    """landmarks.parquet: the columns of the CSV, `confidences` (K), `expected_errors` (K) or null, and `landmarks` (2 K), x and y in turn;
+    names in the schema.
 
     Bytes of a name that are not UTF-8 are written out, as \\xe9.
     """
     count = scheme.num_landmarks
     keys = [(key, pa.string() if key == "image" else pa.int32()) for key in KEYS[of_video]]
     sides = [(name, pa.float32()) for name in SIDES]
-    lists = [("confidences", pa.list_(pa.float32(), count)), ("landmarks", pa.list_(pa.float32(), 2 * count))]
-    fields = [*keys, *sides, ("confidence", pa.float32()), *lists]
+    means = [(name, pa.float32()) for name in ("confidence", "expected_error")]
+    each = [(name, pa.list_(pa.float32(), count)) for name in ("confidences", "expected_errors")]
+    fields = [*keys, *sides, *means, *each, ("landmarks", pa.list_(pa.float32(), 2 * count))]
     schema = pa.schema(fields, {"names": json.dumps(list(scheme.names))})
     left = rows(records)
     with pq.ParquetWriter(folder / "landmarks.parquet", schema, compression="zstd") as file:
@@ -72,13 +83,7 @@ def write_parquet(records: Iterable[Record], folder: Path, scheme: Scheme, of_vi
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     image = row["image"].encode(errors="surrogateescape").decode(errors="backslashreplace")
     landmarks = [value for landmark in row["landmarks"] for value in landmark]
-    kept = {
-        "image": image,
-        "frame": row["frame"],
-        "face": row["face"],
-        "confidence": row["mean"],
-        "confidences": row["confidence"],
-    }
+    kept = {"image": image, "frame": row["frame"], "face": row["face"], **_of_landmarks(row)}
     return {**kept, **dict(zip(SIDES, row["box"], strict=True)), "landmarks": landmarks}
 
 

@@ -178,7 +178,7 @@ def _usable(box: np.ndarray, pixels: np.ndarray) -> bool:
 
 def _replaced(faces: Faces, rows: np.ndarray, others: Faces) -> Faces:
     """Faces with others in these rows."""
-    changed = {name: getattr(faces, name).copy() for name in ("landmarks", "confidence", "boxes")}
+    changed = {name: getattr(faces, name).copy() for name in ("landmarks", "confidence", "expected_error", "boxes")}
     for name, values in changed.items():
         values[rows] = getattr(others, name)
     return replace(faces, **changed)

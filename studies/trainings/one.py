@@ -26,6 +26,7 @@ from pipelines.runtime.environment import RUNS
 from pipelines.runtime.outputs import alone
 from pipelines.runtime.tables import from_column, write_csv
 from pipelines.scoring.predict import BATCH, Predictor
+from pipelines.training.expected_error import with_expected_error
 from pipelines.training.loop import HISTORY
 from pipelines.training.mirror_offset import with_mirror_offset
 from pipelines.training.temperature import with_fitted_temperature
@@ -57,6 +58,7 @@ def train(crops: Path, folder: Path) -> None:
         model, _ = with_fitted_temperature(model, training.val, params)
     if params.train.fit_mirror_offset:
         model = with_mirror_offset(model, training.val, params)
+    model = with_expected_error(model, training.val, params)
     (folder / MODEL).mkdir()
     model.save(folder / MODEL)
     write_csv(folder / CURVES, HISTORY, ([point[name] for name in HISTORY] for point in state["history"]))

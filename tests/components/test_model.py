@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from components.calibration import ExpectedError
 from components.codecs import CODECS, Subpixel
 from components.configuration import build, check_known
 from components.crops import crop_affine, cut
@@ -153,11 +154,13 @@ def test_a_box_without_area_is_refused(model: LandmarkModel) -> None:
 
 
 def test_crops_give_landmarks_and_confidence(model: LandmarkModel) -> None:
-    landmarks, confidence = model.predict_crops(np.stack(pictures((64, 64), (64, 64))))
+    landmarks, confidence, expected_error = model.predict_crops(np.stack(pictures((64, 64), (64, 64))))
     assert ((2, 3, 2), (2, 3)) == (landmarks.shape, confidence.shape)
     assert (np.float32, np.float32) == (landmarks.dtype, confidence.dtype)
     assert 0 <= confidence.min() <= confidence.max() <= 1
     assert -0.5 <= landmarks.min() <= landmarks.max() <= 63.5
+    assert np.isnan(expected_error).all()  # nobody has measured it
+    assert ((2, 3), np.float32) == (expected_error.shape, expected_error.dtype)
 
 
 def test_what_is_found_is_what_is_predicted_with_the_confidence_of_the_crops(model: LandmarkModel) -> None:
@@ -212,7 +215,7 @@ def test_a_saved_model_predicts_the_same(model: LandmarkModel, tmp_path: Path) -
 def test_a_model_is_a_safetensors_and_a_json_file(model: LandmarkModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     assert sorted([CONFIG, WEIGHTS]) == sorted(path.name for path in tmp_path.iterdir())
-    assert 2 == json.loads((tmp_path / CONFIG).read_text())["format"]
+    assert 3 == json.loads((tmp_path / CONFIG).read_text())["format"]
 
 
 def test_a_model_is_saved_from_channels_last_weights_too(model: LandmarkModel, tmp_path: Path) -> None:
@@ -238,9 +241,9 @@ def test_a_missing_file_is_named(model: LandmarkModel, tmp_path: Path, name: str
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"format": 3}, "model format 3; this code reads formats 1 and 2"),
-        ({"format": None}, "model format None; this code reads formats 1 and 2"),
-        ({"format": 1}, "the fields of a model lack nothing, and ['mirror_offset'] are not known"),
+        ({"format": 4}, "model format 4; this code reads formats 1 to 3"),
+        ({"format": None}, "model format None; this code reads formats 1 to 3"),
+        ({"format": 1}, "the fields of a model lack nothing, and ['expected_error', 'mirror_offset'] are not known"),
         (
             {"mirror_offset": 101},
             "mirror_offset is 101.0: expected -100 to 100 (crop px; annotators err by about one)",
@@ -367,6 +370,65 @@ def test_the_mean_with_the_mirror_image_is_moved_as_far(model: LandmarkModel) ->
 def test_a_model_of_the_former_format_moves_nothing(model: LandmarkModel, tmp_path: Path) -> None:
     model.under(replace(model.config, mirror_offset=0.5)).save(tmp_path)
     fields = json.loads((tmp_path / CONFIG).read_text())
-    del fields["mirror_offset"]
+    del fields["mirror_offset"], fields["expected_error"]
     (tmp_path / CONFIG).write_text(json.dumps({**fields, "format": 1}))
     assert 0.0 == LandmarkModel.load(tmp_path).config.mirror_offset
+
+
+# The error that is to be expected.
+
+KNOWN = ExpectedError("inter_ocular", (0.1, 1 / 3, 0.7), (9.1, 1 / 7, 0.0), (1.0, 0.5, 2 / 3), usual=3.3, power=0.7)
+
+
+def test_what_is_to_be_expected_at_a_confidence_is_said_of_crops_and_pictures(model: LandmarkModel) -> None:
+    knowing = model.under(replace(model.config, expected_error=KNOWN))
+    found = knowing.predict_crops(np.stack(pictures((64, 64), (64, 64))))
+    np.testing.assert_array_equal(KNOWN.at(found.confidence), found.expected_error)
+    images, boxes = pictures(*[(50, 60)] * (BATCH + 2)), np.array([[5, 5, 40, 45]] * (BATCH + 2))
+    found = knowing.find(images, boxes)
+    np.testing.assert_array_equal(KNOWN.at(found.confidence), found.expected_error)
+    assert (0, 3) == knowing.find([], np.zeros((0, 4))).expected_error.shape
+
+
+def test_averaged_with_the_mirror_image_it_is_that_of_the_mean_confidence(model: LandmarkModel) -> None:
+    knowing = model.under(replace(model.config, expected_error=KNOWN))
+    found = knowing.predict_crops(np.stack(pictures((64, 64))), mirrored=True)
+    np.testing.assert_array_equal(KNOWN.at(found.confidence), found.expected_error)
+
+
+def test_it_is_kept_to_the_last_bit(model: LandmarkModel, tmp_path: Path) -> None:
+    model.under(replace(model.config, expected_error=KNOWN)).save(tmp_path)
+    assert KNOWN == LandmarkModel.load(tmp_path).config.expected_error
+
+
+def test_a_model_of_format_2_does_not_know_it(model: LandmarkModel, tmp_path: Path) -> None:
+    model.under(replace(model.config, mirror_offset=0.5, expected_error=KNOWN)).save(tmp_path)
+    fields = json.loads((tmp_path / CONFIG).read_text())
+    del fields["expected_error"]
+    (tmp_path / CONFIG).write_text(json.dumps({**fields, "format": 2}))
+    former = LandmarkModel.load(tmp_path)
+    assert (0.5, None) == (former.config.mirror_offset, former.config.expected_error)
+    assert np.isnan(former.predict_crops(np.stack(pictures((64, 64)))).expected_error).all()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"factor": [1.0]}, "expected_error: factor has 1 values: expected one for each of the 3 landmarks"),
+        ({"error": "1"}, "expected_error: error: expected a list, got '1'"),
+        ({"error": [9.0, 1.0, None]}, "expected_error: error[2]: expected a finite number, got None"),
+        (
+            {"protocols": ""},
+            "expected_error has no protocols; it has confidence, error, factor, power, protocol, usual",
+        ),
+    ],
+)
+def test_an_expected_error_of_another_kind_is_refused(
+    model: LandmarkModel, tmp_path: Path, changed: dict, message: str
+) -> None:
+    model.under(replace(model.config, expected_error=KNOWN)).save(tmp_path)
+    fields = json.loads((tmp_path / CONFIG).read_text())
+    fields["expected_error"] |= changed
+    (tmp_path / CONFIG).write_text(json.dumps(fields))
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        LandmarkModel.load(tmp_path)

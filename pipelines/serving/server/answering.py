@@ -66,11 +66,18 @@ class Answering(NamedTuple):
         }
 
     def answer(self, faces: Faces) -> dict[str, Any]:
-        """What is said of the faces on one picture, JSON-ready; landmarks in px of the picture, to a thousandth."""
+        """What is said of the faces on one picture, JSON-ready; landmarks in px of the picture, errors in % of the protocol's normaliser."""
         landmarks = faces.landmarks.astype(float).round(3).tolist()
         confidence = faces.confidence.astype(float).round(4).tolist()
         means = faces.confidence.mean(axis=1).astype(float).round(4).tolist()
+        errors = faces.expected_error.astype(float).round(3).tolist() if faces.protocol else [None] * len(faces)
         boxes = faces.boxes.round(3).tolist()
-        keys = ("box", "landmarks", "confidence", "mean_confidence")
-        found = [dict(zip(keys, face, strict=True)) for face in zip(boxes, landmarks, confidence, means, strict=True)]
-        return {"model": self.named, "scheme": self.model.scheme.name, "faces": found}
+        keys = ("box", "landmarks", "confidence", "mean_confidence", "expected_error")
+        columns = (boxes, landmarks, confidence, means, errors)
+        found = [dict(zip(keys, face, strict=True)) for face in zip(*columns, strict=True)]
+        return {
+            "model": self.named,
+            "scheme": self.model.scheme.name,
+            "protocol": faces.protocol or None,
+            "faces": found,
+        }

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from components.metrics import auc, bootstrap_interval, crossed_interval, failure_rate
+from components.metrics import auc, bootstrap_difference, bootstrap_interval, crossed_interval, failure_rate
 
 VALUES = np.random.default_rng(0).gamma(4, 0.01, 200)
 
@@ -92,3 +92,21 @@ def test_trainings_that_differ_by_nothing_leave_the_faces_interval() -> None:
 def test_one_training_or_one_face_has_no_crossed_interval(shape: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"takes two of each, got {shape[0]} and {shape[1]}$"):
         crossed_interval(np.zeros(shape))
+
+
+# Of two sets of faces.
+
+
+def test_the_difference_of_two_sets_has_an_interval_as_by_their_variances() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(4, 1, 400), rng.normal(3, 2, 100)
+    low, high = bootstrap_difference(one, other)
+    # The standard error of the difference is the root of the sum of both means' variances.
+    error = np.sqrt(one.var() / 400 + other.var() / 100)
+    difference = one.mean() - other.mean()
+    assert pytest.approx((difference - 1.96 * error, difference + 1.96 * error), abs=0.06) == (low, high)
+    assert (low, high) == bootstrap_difference(one, other)
+
+
+def test_of_a_single_face_on_either_side_the_difference_is_all_that_is_known() -> None:
+    assert (2.0, 2.0) == bootstrap_difference(np.array([4.0]), np.array([1.0, 3.0]))

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from components.calibration import ExpectedError
 from components.codecs import CODECS, DECODERS, Codec
 from components.codecs.hih import WITHOUT_OFFSET
 from components.crops import crop_affine, cut
@@ -33,6 +34,12 @@ RECIPES = sorted(ROOT.glob("recipes/*.yaml"))
 SIDE = 64
 GRID = {"crop": SIDE, "stride": 4, "sigma": 1.5}
 SUBPIXEL = CODECS["subpixel"](**GRID)
+FITTED = {
+    "mirror_offset": 0.5,
+    "expected_error": ExpectedError(
+        "inter_ocular", (0.1, 2 / 3), (10 / 3, 0.1), tuple(np.linspace(1 / 3, 3, 68).tolist()), 3.3, 0.7
+    ),
+}
 # The first of each kind is exported by `make test`, the others by `make test-slow`: each takes some seconds.
 CODECS_AND_DECODERS = [
     *(CODECS["subpixel"](**GRID, decoder=decoder) for decoder in sorted(DECODERS)),
@@ -72,9 +79,9 @@ def faces() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of `model_of()` with an offset of half a px."""
+    """The file of `model_of()` with an offset of half a px and expected errors."""
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
-    write(model_of(mirror_offset=0.5), path, {"model": "faces version 3", "test_nme": "0.03"})
+    write(model_of(**FITTED), path, {"model": "faces version 3", "test_nme": "0.03"})
     return path
 
 
@@ -150,7 +157,7 @@ def test_the_mirror_offset_is_in_the_graph(exported: Path) -> None:
 
 def test_the_file_says_what_it_is(exported: Path) -> None:
     found = OnnxModel(exported)
-    assert model_of(mirror_offset=0.5).config == found.config
+    assert model_of(**FITTED).config == found.config
     assert {"model": "faces version 3", "test_nme": "0.03"} == found.facts
     graph = onnx.load(exported)
     assert [20] == [each.version for each in graph.opset_import if not each.domain]
@@ -171,12 +178,17 @@ def test_in_half_precision_it_is_half_as_large_and_finds_nearly_the_same(tmp_pat
 
 
 def test_an_exported_model_is_used_as_any_other(exported: Path, tmp_path: Path, drawn: list[np.ndarray]) -> None:
-    model_of(mirror_offset=0.5).save(tmp_path)
+    model_of(**FITTED).save(tmp_path)
     boxes = [np.array([[20.0, 20.0, 100.0, 100.0]]), np.array([[10.0, 10.0, 80.0, 80.0], [0.0, 0.0, 60.0, 60.0]])]
     exported_faces, faces = (load(where).find(drawn, boxes) for where in (exported, tmp_path))
     assert len(faces) == len(exported_faces) == 3
     assert load(exported).names == load(tmp_path).names
     np.testing.assert_allclose(faces.landmarks, exported_faces.landmarks, atol=0.05)
+    np.testing.assert_allclose(faces.expected_error, exported_faces.expected_error, atol=1e-3)
+    assert "inter_ocular" == faces.protocol == exported_faces.protocol
+    # Of its own confidence, it is to the last bit what the model says.
+    known = model_of(**FITTED).config.expected(exported_faces.confidence)
+    np.testing.assert_array_equal(known, exported_faces.expected_error)
 
 
 def test_the_command_writes_a_file_and_says_how_near_it_is(
@@ -262,7 +274,7 @@ def test_files_that_are_no_exported_models_are_refused_in_a_sentence(tmp_path: P
     with pytest.raises(ValueError, match=r"was not written by heatmark export: its metadata have no 'heatmark'$"):
         load(foreign(path))
     said = {
-        json.dumps({"format": 7}): "model format 7; this code reads formats 1 and 2",
+        json.dumps({"format": 7}): "model format 7; this code reads formats 1 to 3",
         "[]": r"expected the fields of a model, got \[\]",
         "{": r"Expecting property name .+",
     }

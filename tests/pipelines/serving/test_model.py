@@ -12,6 +12,7 @@ import pytest
 
 from components import images
 from components.boxes import around
+from components.calibration import ExpectedError
 from components.model import Found
 from components.schemes import SCHEMES
 from pipelines.serving.model import Model, load
@@ -29,6 +30,9 @@ def test_it_finds_what_the_trained_model_predicts_with_its_confidence(model, net
     assert np.array_equal(network.predict(drawn[:1], BOX[None]), faces.landmarks)
     assert (1, 68) == faces.confidence.shape
     assert np.isfinite(faces.confidence).all()
+    assert (1, 68) == faces.expected_error.shape
+    assert np.isnan(faces.expected_error).all()
+    assert "" == faces.protocol  # nobody has measured what to expect
     assert SCHEMES["ibug68"].names == faces.names
     assert np.array_equal(BOX[None], faces.boxes)
 
@@ -55,6 +59,18 @@ def test_of_many_pictures_the_faces_come_in_the_order_of_pictures_and_boxes(mode
     assert [0, 0] == faces.on(0).picture.tolist()
 
 
+def test_what_is_to_be_expected_goes_with_the_faces_of_a_picture(network, drawn):
+    curve = ExpectedError("inter_ocular", (0.0, 1.0), (9.0, 1.0), (1.0,) * 68, 3.3, 0.7)
+    faces = Model(network.under(replace(network.config, expected_error=curve))).find(drawn, [[BOX, BOX + 3], BOX / 2])
+    assert ("inter_ocular", (3, 68)) == (faces.protocol, faces.expected_error.shape)
+    np.testing.assert_array_equal(curve.at(faces.confidence), faces.expected_error)
+    for picture, own in ((0, [0, 1]), (1, [2])):
+        of = faces.on(picture)
+        assert ("inter_ocular", len(own)) == (of.protocol, len(of))
+        for name in ("landmarks", "confidence", "expected_error", "boxes"):
+            np.testing.assert_array_equal(getattr(faces, name)[own], getattr(of, name))
+
+
 def test_more_faces_than_one_pass_of_the_network_takes_are_all_found(model, drawn):
     boxes = np.stack([BOX + i / 10 for i in range(70)])  # components.model.BATCH is 64
     faces = model.find(drawn[0], boxes)
@@ -72,7 +88,8 @@ class Wandering:
         self.asked.append(boxes.tolist())
         along = np.linspace(0.25, 0.75, self.config.scheme.num_landmarks)[None, :, None]
         low, high = boxes[:, None, :2], boxes[:, None, 2:]
-        return Found((low + along * (high - low)).astype(np.float32), np.ones((len(boxes), 68), np.float32))
+        sure = np.ones((len(boxes), 68), np.float32)
+        return Found((low + along * (high - low)).astype(np.float32), sure, np.full_like(sure, np.nan))
 
 
 def test_a_second_look_is_in_the_box_around_what_the_first_one_found(network, drawn):

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import pytest
 from PIL import Image
 
 from components import images
+from components.calibration import ExpectedError
 from components.datasets import DATASETS
 from pipelines.serving.model import load
 from pipelines.serving.predict import main
@@ -185,6 +187,34 @@ def test_every_format_says_the_same(form, photos, model_folder, tmp_path):
     assert [] == [path for path in out.rglob("*") if path.suffix in (".png", ".jpg")]
 
 
+def test_every_table_says_what_error_is_to_be_expected_where_the_model_knows(photos, network, tmp_path):
+    known = ExpectedError("inter_ocular", (0.0, 1.0), (8.0, 2.0), (1.0,) * 68, 5.0, 0.0)
+    model = tmp_path / "model"
+    model.mkdir()
+    network.under(replace(network.config, expected_error=known)).save(model)
+    for form in ("csv", "jsonl", "parquet"):
+        main([photos / "one.png"], str(model), tmp_path / form, whole=True, form=form)
+    # The curve by hand: from 8 to 2, along the confidence.
+    each = 8 - 6 * load(model).find(photos / "one.png").confidence[0]
+    assert f"{each.mean():.3f}" == f"{float(table(tmp_path / 'csv')[0]['expected_error']):.3f}"
+    told = json.loads((tmp_path / "jsonl/landmarks.jsonl").read_text())
+    np.testing.assert_allclose(each, told["expected_errors"], atol=2e-3)
+    (row,) = pq.read_table(tmp_path / "parquet/landmarks.parquet").to_pylist()
+    np.testing.assert_allclose([each.mean(), *each], [row["expected_error"], *row["expected_errors"]], atol=2e-3)
+
+
+def test_a_model_that_does_not_know_leaves_that_blank(photos, model_folder, tmp_path):
+    for form in ("csv", "jsonl", "parquet"):
+        main([photos / "one.png"], str(model_folder), tmp_path / form, whole=True, form=form)
+    told = json.loads((tmp_path / "jsonl/landmarks.jsonl").read_text())
+    (row,) = pq.read_table(tmp_path / "parquet/landmarks.parquet").to_pylist()
+    said = [
+        table(tmp_path / "csv")[0]["expected_error"],
+        *(of[name] for of in (told, row) for name in ("expected_error", "expected_errors")),
+    ]
+    assert ["", None, None, None, None] == said
+
+
 def test_pts_files_are_what_the_reader_of_300w_reads(photos, drawn, model_folder, tmp_path):
     """afw/ is a part of 300-W's own layout, in which a picture lies beside its landmarks."""
     main([photos / "one.png"], str(model_folder), tmp_path / "data/afw", whole=True, form="pts")
@@ -230,7 +260,9 @@ def test_a_bomb_is_left_out_by_what_its_header_declares(photos, model_folder, tm
     Image.new("1", (200, 200)).save(photos / "bomb.png")
     main([photos], str(model_folder), tmp_path / "out", whole=True)
     (said,) = [line for line in capsys.readouterr().out.splitlines() if "bomb.png" in line]
-    assert said.startswith("predict: left out: photos/bomb.png: a picture of 200 x 200 pixels is over the limit of 20,000")
+    assert said.startswith(
+        "predict: left out: photos/bomb.png: a picture of 200 x 200 pixels is over the limit of 20,000"
+    )
 
 
 def test_a_model_of_a_later_version_is_refused_before_anything_is_written(photos, model_folder, tmp_path):
