@@ -80,7 +80,9 @@ class Summary:
 
     def next_commands(self) -> list[tuple[str, str]]:
         """What to try next, and what it does."""
+        model = f"models:/{self.model}/{self.version}"
         return [
+            (f"heatmark predict FOLDER --whole --model {model} --out out", "landmarks of one's own pictures of faces"),
             ("make pages", "MLflow's and Prefect's pages: curves, versions, flow runs"),
             ("make exp SET=train.lr=0.001", "one parameter changed, compared by dvc exp show"),
             ("make retrain RECIPE=recipes/300w_small.yaml DATA=FOLDER", "the same on real photographs"),

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -205,6 +206,41 @@ def test_a_format_that_is_none_and_a_model_that_takes_one_look_only_are_refused(
     with pytest.raises(ValueError, match="expected at least one pass, got 0"):
         main([photos], str(model_folder), tmp_path / "out", whole=True, passes=0)
     assert ["photos"] == [path.name for path in tmp_path.iterdir()]
+
+
+# Odd input: one sentence each, or landmarks.
+
+
+def test_ten_faces_of_one_picture_are_ten_rows(photos, model_folder, tmp_path):
+    rows = "".join(f"one.png,{side},{side},{side + 60},{side + 50}\n" for side in range(10))
+    (tmp_path / "boxes.csv").write_text("image,x0,y0,x1,y1\n" + rows)
+    main([photos / "one.png"], str(model_folder), tmp_path / "out", boxes=tmp_path / "boxes.csv")
+    assert list(range(10)) == [int(row["face"]) for row in table(tmp_path / "out")]
+
+
+def test_a_picture_of_one_pixel_has_landmarks_like_any_other(photos, model_folder, tmp_path):
+    Image.new("RGB", (1, 1)).save(photos / "dot.png")
+    main([photos / "dot.png"], str(model_folder), tmp_path / "out", whole=True, passes=2)
+    (row,) = table(tmp_path / "out")
+    assert np.isfinite(landmarks(row)).all()
+
+
+def test_a_bomb_is_left_out_by_what_its_header_declares(photos, model_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HEATMARK_MAX_PIXELS", "20000")
+    Image.new("1", (200, 200)).save(photos / "bomb.png")
+    main([photos], str(model_folder), tmp_path / "out", whole=True)
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "bomb.png" in line]
+    assert said.startswith("predict: left out: photos/bomb.png: a picture of 200 x 200 pixels is over the limit of 20,000")
+
+
+def test_a_model_of_a_later_version_is_refused_before_anything_is_written(photos, model_folder, tmp_path):
+    later = tmp_path / "later"
+    shutil.copytree(model_folder, later)
+    fields = json.loads((later / "model.json").read_text())
+    (later / "model.json").write_text(json.dumps({**fields, "format": 99}))
+    with pytest.raises(ValueError, match="model format 99; this code reads formats 1"):
+        main([photos], str(later), tmp_path / "out", whole=True)
+    assert ["later", "photos"] == sorted(path.name for path in tmp_path.iterdir())
 
 
 # Work that is cut short.
