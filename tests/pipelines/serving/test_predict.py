@@ -230,7 +230,9 @@ def test_a_bomb_is_left_out_by_what_its_header_declares(photos, model_folder, tm
     Image.new("1", (200, 200)).save(photos / "bomb.png")
     main([photos], str(model_folder), tmp_path / "out", whole=True)
     (said,) = [line for line in capsys.readouterr().out.splitlines() if "bomb.png" in line]
-    assert said.startswith("predict: left out: photos/bomb.png: a picture of 200 x 200 pixels is over the limit of 20,000")
+    assert said.startswith(
+        "predict: left out: photos/bomb.png: a picture of 200 x 200 pixels is over the limit of 20,000"
+    )
 
 
 def test_a_model_of_a_later_version_is_refused_before_anything_is_written(photos, model_folder, tmp_path):
