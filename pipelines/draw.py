@@ -23,7 +23,7 @@ import typer
 from components import synthetic
 from components.samples import Box
 from components.synthetic import DrawnFace, contact_sheet, draw_face
-from pipelines.runtime.command import run
+from pipelines.runtime.command import run, take_kill_as_ctrl_c
 from pipelines.runtime.environment import STATE
 from pipelines.runtime.outputs import alone, whole_file, whole_folder
 from pipelines.runtime.processes import in_order, processes
@@ -194,6 +194,7 @@ def draw_clip(path: Path, frames: int, seed: int, size: int, workers: int) -> No
     """
     from pipelines.draw_video import draw_video
 
+    take_kill_as_ctrl_c()
     _check({"frames": frames, "seed": seed, "size": size, "workers": workers})
     try:
         draw_video(path, frames, seed, size, workers)

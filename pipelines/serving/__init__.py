@@ -1,1 +1,1 @@
-"""Models at work: on arrays, picture files and folders, and over HTTP."""
+"""Models at work: on arrays, picture files, folders and videos, and over HTTP."""

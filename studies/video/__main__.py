@@ -69,6 +69,10 @@ def main(
     finder = load(model)
     if finder.scheme.name not in SCHEME_NAMES:
         raise ValueError(f"--model {model}: its scheme is {finder.scheme.name}; drawn are {', '.join(SCHEME_NAMES)}")
+    if finder.box != "landmarks":
+        raise ValueError(
+            f"--model {model}: its boxes are as its dataset's annotators drew them; drawn faces have tight ones"
+        )
     first = VALIDATION if choose else TEST
     looked, progress = [], Progress("video", seeds, "persons")
     for seed in range(first, first + seeds):

@@ -25,9 +25,9 @@ STILL = np.repeat(REST[None], FRAMES, axis=0)
 MOVING = STILL + 60 * np.sin(np.pi * np.arange(FRAMES) / 25)[:, None, None]
 
 
-def save_untrained(scheme: str, folder: Path) -> None:
+def save_untrained(scheme: str, folder: Path, box: str = "landmarks") -> None:
     codec = Subpixel(crop=64, stride=4, sigma=1.5, window=5, temperature=10.0)
-    LandmarkModel(ModelConfig(SCHEMES[scheme], codec, UNet(width=4), "mse", 1.25, "landmarks")).save(folder)
+    LandmarkModel(ModelConfig(SCHEMES[scheme], codec, UNet(width=4), "mse", 1.25, box)).save(folder)
 
 
 def test_jitter_is_the_mean_movement_in_distances_between_the_eyes():
@@ -81,7 +81,10 @@ def test_it_prints_three_smoothings_for_both_kinds_of_boxes(tmp_path: Path, caps
     assert [(boxes, how) for boxes in ("true", "tracked") for how in ("none", "one-euro", "exponential")] == rows
 
 
-def test_a_model_of_another_scheme_is_refused(tmp_path: Path):
+def test_a_model_of_another_scheme_or_of_other_boxes_is_refused(tmp_path: Path):
+    save_untrained("ibug68", tmp_path, "annotated")
+    with pytest.raises(ValueError, match="its boxes are as its dataset's annotators drew them"):
+        main(str(tmp_path))
     save_untrained("cofw29", tmp_path)
     with pytest.raises(ValueError, match="its scheme is cofw29; drawn are ibug68, wflw98"):
         main(str(tmp_path))
