@@ -8,7 +8,7 @@ from components.metrics.paired import Difference
 from components.metrics.protocols import Protocol
 from components.metrics.published import PROTOCOLS
 from components.metrics.summary import summarise
-from components.metrics.uncertainty import bootstrap_interval, crossed_interval
+from components.metrics.uncertainty import bootstrap_interval, crossed_interval, share_interval
 
 __all__ = [
     "PROTOCOLS",
@@ -25,5 +25,6 @@ __all__ = [
     "landmark_errors",
     "misfit",
     "nme",
+    "share_interval",
     "summarise",
 ]
