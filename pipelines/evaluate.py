@@ -20,6 +20,7 @@ from pipelines.new_data.drift import of_datasets
 from pipelines.new_data.features import TRAINING_FACES, of_training
 from pipelines.pages.curves import read_curves
 from pipelines.pages.report import write_report
+from pipelines.pages.words import in_words
 from pipelines.params import Params, load_params
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
@@ -56,16 +57,6 @@ def facts_of(params: Params, training: dict, protocol: Protocol) -> dict[str, st
         **started_from(training),
         "protocol": f"{protocol.name} ({protocol.hash})",
     }
-
-
-def in_words(fields: dict[str, object]) -> str:
-    """A codec or network as it is read.
-
-    >>> in_words({"name": "subpixel", "stride": 4, "decoder": "soft_argmax"})
-    'subpixel, stride 4, decoder soft_argmax'
-    """
-    name, *others = fields.items()
-    return ", ".join([str(name[1]), *(f"{key.replace('_', ' ')} {value}" for key, value in others)])
 
 
 def started_from(training: dict) -> dict[str, str]:

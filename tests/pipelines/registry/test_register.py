@@ -15,6 +15,7 @@ pytestmark = pytest.mark.filterwarnings(
 # Each of the client's that changes something.
 WRITES = ("create_run", "create_registered_model", "log_batch", "log_artifact", "log_text", "set_terminated")
 WRITES += ("create_model_version", "set_model_version_tag", "set_registered_model_alias", "update_run")
+WRITES += ("log_inputs", "update_model_version", "update_registered_model", "set_registered_model_tag")
 
 
 def crash_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +74,7 @@ def test_a_crash_at_any_write_leaves_no_half_version_and_the_next_call_completes
         assert "champion" not in registry.aliases()
     assert ["1"] == [each.number for each in registry.versions()]
     assert {"challenger": "1"} == registry.aliases()
+    assert registry.client.get_model_version(registry.name, "1").description.startswith("# heatmark-tiny version 1")
     everything = {
         "create_run",
         "log_artifact",
@@ -80,6 +82,9 @@ def test_a_crash_at_any_write_leaves_no_half_version_and_the_next_call_completes
         "log_model",
         "create_model_version",
         "set_registered_model_alias",
+        "log_inputs",
+        "update_model_version",
+        "update_registered_model",
     }
     assert everything <= set(cut)
 
