@@ -37,16 +37,16 @@ class Section:
     numbers: bool = False
 
 
-def markdown(title: str, sections: Sequence[Section], longest: int | None = None) -> str:
-    """The card as Markdown; of one that would be too long, the last sections are left out, and it says so."""
-    parts = [f"# {title}", *map(_section, sections)]
+def markdown(first: str, sections: Sequence[Section], longest: int | None = None) -> str:
+    """The card as Markdown below a first line; of one that would be too long, the last sections are left out, and it says so."""
+    parts = [first, *map(_section, sections)]
     whole = "\n\n".join(parts)
     if longest is None or len(whole) <= longest:
         return whole
     if not sections:
-        raise ValueError(f"the title of a card has {len(title)} letters, more than {longest}")
+        raise ValueError(f"the first line of a card has {len(first)} letters, more than {longest}")
     left_out = f"\n\nToo long for this place: `heatmark card` shows {printable(sections[-1].title)!r} too."
-    return markdown(title, sections[:-1], longest - len(left_out)) + left_out
+    return markdown(first, sections[:-1], longest - len(left_out)) + left_out
 
 
 def _section(section: Section) -> str:

@@ -109,8 +109,11 @@ def _evaluation(registry: tracking.Registry, tags: Mapping[str, str], name: str,
 
 
 def description(known: Known) -> str:
-    """The card as MLflow shows it: what does not change after the registration."""
-    return markdown(known.title, sections(known), LONGEST)
+    """The card as MLflow shows it, below a title of its own and in one line in its table: what does not change after registration."""
+    metrics = known.metrics
+    return markdown(
+        f"NME {_with_interval(metrics, 'nme', percent)}, {metrics['num_faces']:,} test faces", sections(known), LONGEST
+    )
 
 
 def sections(known: Known) -> list[Section]:
@@ -255,7 +258,7 @@ def show(registry: tracking.Registry, version: str, page: Path | None) -> None:
         print(f"card: {page}")
         return
     known = Known.of(registry, version)
-    Console(width=WIDTH, highlight=False).print(Markdown(markdown(known.title, whole(registry, known))))
+    Console(width=WIDTH, highlight=False).print(Markdown(markdown(f"# {known.title}", whole(registry, known))))
 
 
 def write_card(registry: tracking.Registry, version: str, path: Path) -> None:

@@ -105,18 +105,19 @@ def register(
             run.log_file(made / "annotations" / name / CARD, f"provenance/{name}")
         tags |= log_faces(run, faces_to_measure(made / "crops", params), read_table(reports / "errors.parquet"))
         model_id, source = tracking.log_model(run, model, loaded.config.scheme.num_landmarks)
-        version = registry.add(source, run, tags, model_id)
+        # MLflow's table of versions shows tags in the order in which they came; of decisions there is none yet.
+        version = registry.add(source, run, {"test_nme": tags["test_nme"], "decision": "", **tags}, model_id)
     else:
         measured = {name: tags[name] for name in ("protocol", "test_nme", "test_nme_interval", "test_faces")}
         run.set_tags(measured)
         registry.tag(version, measured)
-    said, page = registry.tags(version), links.run_page(client, run.id)
-    datasets = params.model_dump()["datasets"]
+    said = registry.tags(version)
+    # Whoever registered it may have been stopped before this.
+    if not said.get("decision"):
+        registry.point("challenger", version)
+    datasets, page = params.model_dump()["datasets"], links.run_page(client, run.id)
     known = Known(registry.name, version, said, metrics, datasets, loaded, weights_size(model), page)
     introduce(registry, run, known, params.name)
-    # Whoever registered it may have been stopped before this.
-    if "decision" not in registry.tags(version):
-        registry.point("challenger", version)
     return Registered(registry.name, version, run.id, key, new)
 
 
@@ -128,7 +129,7 @@ def introduce(registry: tracking.Registry, run: tracking.Run, known: Known, reci
     scheme = known.model.config.scheme
     registry.introduce(
         f"Models that find the {scheme.num_landmarks} landmarks of scheme `{scheme.name}`, made by the recipe `{recipe}`. "
-        "Each version has its card as its description; @champion is the one to use.",
+        "Each version has its card as its description; the one to use is `@champion`.",
         {"scheme": scheme.name, "recipe": recipe},
     )
 

@@ -135,6 +135,12 @@ def every_run(client: MlflowClient, experiment: str, asked: str) -> Iterator[tup
             return
 
 
+def newest_run(client: MlflowClient) -> str:
+    """Id of the training's run that began last; "" where there is none."""
+    runs = client.search_runs([experiment(client, EXPERIMENT)], order_by=["attributes.start_time DESC"], max_results=1)
+    return runs[0].info.run_id if runs else ""
+
+
 def _ask(uri: str) -> None:
     try:
         requests.get(f"{uri.rstrip('/')}/health", timeout=WAIT_S).raise_for_status()

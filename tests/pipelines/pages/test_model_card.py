@@ -54,11 +54,13 @@ heatmark.load('x')
 
 |  |  |
 | --- | --- |
-| the run's page | http://127.0.0.1:5000/#/experiments/1/runs/ab_c |""" == markdown("heatmark-demo version 1", SECTIONS)
+| the run's page | http://127.0.0.1:5000/#/experiments/1/runs/ab_c |""" == markdown(
+        "# heatmark-demo version 1", SECTIONS
+    )
 
 
 def test_several_sentences_are_a_list() -> None:
-    assert "# A\n\n## B\n\n* One.\n* Two." == markdown("A", [Section("B", ("One.", "Two."))])
+    assert "A\n\n## B\n\n* One.\n* Two." == markdown("A", [Section("B", ("One.", "Two."))])
 
 
 @pytest.mark.parametrize(
