@@ -82,7 +82,7 @@ class Summary:
         """What to try next, and what it does."""
         return [
             ("make pages", "MLflow's and Prefect's pages: curves, versions, flow runs"),
-            ("make exp SET=train.lr=0.001", "one parameter changed, compared by dvc exp show"),
+            ("make exp SET=train.lr=0.001", "one parameter changed, and its numbers beside the old"),
             ("make retrain RECIPE=recipes/300w_small.yaml DATA=FOLDER", "the same on real photographs"),
         ]
 
