@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flows.apart import one_stop
 from flows.commands import end_group
+from flows.compared import show
 from flows.workspace import command_lock, only_writer, put_back
 from pipelines.runtime.environment import require_checkout
 
@@ -45,9 +46,7 @@ def main(changes: list[str]) -> None:
     with only_writer(), one_stop(), put_back(root):
         run(["dvc", "exp", "run", *settings], root)
     print("exp: params.yaml is as it was before; `dvc exp apply NAME` brings an experiment into it", flush=True)
-    done = subprocess.run(["dvc", "exp", "show", "--only-changed"], cwd=root, check=False)
-    if done.returncode:
-        raise ValueError(f"dvc exp show ended with {done.returncode}")
+    show(root)
 
 
 def run(command: Sequence[str], root: Path) -> None:

@@ -18,6 +18,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 from pydantic import Field
 
 from flows.apart import go_apart
@@ -33,6 +34,7 @@ from pipelines.runtime.environment import ROOT, from_root, require_checkout
 from pipelines.runtime.links import links, way_out
 from pipelines.runtime.outputs import whole_file, whole_folder
 from pipelines.runtime.ray_address import require_answer
+from pipelines.runtime.secrets import without_secrets
 
 if TYPE_CHECKING:
     from pipelines.params import Params
@@ -295,7 +297,8 @@ def register(params: Params) -> Registered:
 
     made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
     with tracking.answering():
-        registered = register_model(params, made / "model", reports, made, f"{flow_run.name} ({flow_run.id})")
+        said = f"{flow_run.name} ({flow_run.id})"
+        registered = register_model(params, made / "model", reports, made, said, page_of_run())
     say(
         f"register: {registered.model} version {registered.version} {'is new' if registered.new else 'is there already'}"
     )
@@ -365,6 +368,11 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         key="retrain", markdown=markdown(summary), description=f"{params.name}: {summary.decision}"
     )
     return summary
+
+
+def page_of_run() -> str:
+    """Where Prefect shows this run; "" where its server ends with it."""
+    return without_secrets(flow_run.ui_url) if get_current_settings().api.url else ""
 
 
 def run_name() -> str:

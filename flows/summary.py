@@ -84,7 +84,7 @@ class Summary:
         return [
             (f"heatmark predict FOLDER --whole --model {model} --out out", "landmarks of one's own pictures of faces"),
             ("make pages", "MLflow's and Prefect's pages: curves, versions, flow runs"),
-            ("make exp SET=train.lr=0.001", "one parameter changed, compared by dvc exp show"),
+            ("make exp SET=train.lr=0.001", "one parameter changed, and its numbers beside the old"),
             ("make retrain RECIPE=recipes/300w_small.yaml DATA=FOLDER", "the same on real photographs"),
         ]
 

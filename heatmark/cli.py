@@ -383,6 +383,20 @@ def lineage(version: Version, model: Model = None) -> None:
 
 
 @app.command(rich_help_panel=DECIDE)
+def card(
+    version: Version,
+    model: Model = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it as a page here, with the worst faces, NAME.html.")
+    ] = None,
+) -> None:
+    """Show a version's card: what it is, how to use it, how good, from what."""
+    from pipelines.registry import model_card
+
+    model_card.show(_registry(model), version, out)
+
+
+@app.command(rich_help_panel=DECIDE)
 def compare(
     version: Version,
     other: Annotated[str, typer.Argument(metavar="OTHER", help="Another version's number.")],

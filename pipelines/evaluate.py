@@ -1,6 +1,6 @@
 """Evaluate: a model on the test faces, under a named protocol.
 
-Reads the model's folder and the shards. Writes errors.parquet (a row per face), metrics.json, ced.csv, landmarks.csv,
+Reads the model's folder, the shards, and the training's curves for the report. Writes errors.parquet (a row per face), metrics.json, ced.csv, landmarks.csv,
 training_faces.parquet (what the faces were like that it was trained on) and report.html. Test faces were never seen in training, nor in choosing the checkpoint. Figures that contradict each other
 or the faces are not written.
 """
@@ -18,7 +18,9 @@ from components.model import LandmarkModel, ModelConfig
 from components.schemes import Scheme
 from pipelines.new_data.drift import of_datasets
 from pipelines.new_data.features import TRAINING_FACES, of_training
+from pipelines.pages.curves import read_curves
 from pipelines.pages.report import write_report
+from pipelines.pages.words import in_words
 from pipelines.params import Params, load_params
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
@@ -47,8 +49,8 @@ def facts_of(params: Params, training: dict, protocol: Protocol) -> dict[str, st
         "recipe": params.name,
         **datasets_of(params),
         "box": params.preprocess.box,
-        "codec": str(params.codec),
-        "network": str(params.network),
+        "codec": in_words(params.model_dump()["codec"]),
+        "network": in_words(params.model_dump()["network"]),
         "loss": params.loss.heatmap,
         "training": f"{training['key']}: best of {params.train.evaluations} checkpoints, step {training['best_step']} of "
         f"{training['steps']}, validation NME {training['val_nme']:.2%}"
@@ -101,12 +103,20 @@ def audited(errors: pa.Table, scheme: Scheme, protocol: Protocol) -> tuple[dict,
     return {**metrics, "audit": {"checked": checked}}, curve
 
 
-def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
+def evaluate(model: Path, crops: Path, params: Params, out: Path, curves: Path | None = None) -> None:
     """Runs the stage: the model's folder and a folder with one of shards for each dataset -> files in `out`.
 
+    Args:
+        model: The folder.
+        crops: The folder of folders.
+        params: That both were made with.
+        out: Where the files go.
+        curves: The training's, for the report; without them it has none.
+
     Raises:
-        ValueError: Model or shards are missing, or the figures do not stand the audit.
+        ValueError: Model, shards or curves are missing, or the figures do not stand the audit.
     """
+    went = read_curves(curves) if curves else None
     protocol = params.evaluate.on_test
     config = LandmarkModel.load(model).config
     scheme = config.scheme
@@ -137,6 +147,7 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path) -> None:
         {**facts_of(params, training, protocol), **({"left out": left_out} if left_out else {})},
         of_datasets(trained_on, params),
         sure,
+        went,
     )
     # Last: its presence says that the others are there. Landmarks one by one would flood `dvc metrics show`.
     brief = {name: value for name, value in metrics.items() if name != "landmarks"}
@@ -167,9 +178,12 @@ def write_curves(metrics: dict, curve: tuple[np.ndarray, np.ndarray], out: Path)
     write_csv(out / "landmarks.csv", ("landmark", "nme"), known)
 
 
-def main(model: Path, crops: Path, out: Path, params: Path = Path("params.yaml")) -> None:
-    """Measures MODEL on the test faces of the held-out datasets in CROPS; writes numbers, curves and report to OUT."""
-    evaluate(model, crops, load_params(params), out)
+def main(model: Path, crops: Path, out: Path, curves: Path | None = None, params: Path = Path("params.yaml")) -> None:
+    """Measures MODEL on the test faces of the held-out datasets in CROPS; writes numbers, curves and report to OUT.
+
+    The report shows the training's CURVES, a curves.csv, where they are given.
+    """
+    evaluate(model, crops, load_params(params), out, curves)
 
 
 if __name__ == "__main__":

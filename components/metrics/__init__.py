@@ -9,7 +9,7 @@ from components.metrics.protocols import Protocol
 from components.metrics.published import PROTOCOLS
 from components.metrics.selective import calibration, risk_by_coverage, summarise_expected
 from components.metrics.summary import summarise
-from components.metrics.uncertainty import bootstrap_difference, bootstrap_interval, crossed_interval
+from components.metrics.uncertainty import bootstrap_difference, bootstrap_interval, crossed_interval, share_interval
 
 __all__ = [
     "PROTOCOLS",
@@ -29,6 +29,7 @@ __all__ = [
     "misfit",
     "nme",
     "risk_by_coverage",
+    "share_interval",
     "summarise",
     "summarise_expected",
 ]

@@ -1,4 +1,4 @@
-"""How sure a mean over faces is."""
+"""How sure a mean over faces is, or a share of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ def bootstrap_interval(
     values: np.ndarray, statistic: Callable[..., np.ndarray] = np.mean, confidence: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of a statistic over faces.
+
+    Each face is drawn on its own, so faces are taken for independent. Faces of one photograph or subject are not quite, and
+    then the interval is somewhat too short; `Difference`, by which models are compared, counts a subject once.
 
     Args:
         values: (N,), one per face. For two models on the same faces: their differences, face by face.
@@ -61,6 +64,29 @@ def bootstrap_difference(
         method="percentile", rng=np.random.default_rng(seed),
     )  # fmt: skip
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def share_interval(counted: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a share of faces, such as the failure rate.
+
+    With p the share among N faces and z the normal quantile: (p + z^2 / 2N -+ z sqrt(p (1 - p) / N + z^2 / 4N^2)) /
+    (1 + z^2 / N). None of 8 faces says that the share is below a third: a bootstrap would say that it is 0, since whatever
+    is drawn from faces that all passed has passed. Faces are taken for independent, as by `bootstrap_interval`.
+
+    >>> tuple(round(end, 4) for end in share_interval(np.zeros(8, bool)))  # z^2 / (8 + z^2)
+    (0.0, 0.3244)
+
+    Args:
+        counted: (N,) bool, the faces that the share is of; at least one face.
+        confidence: In (0, 1).
+
+    Reference: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 1927; Brown, Cai, DasGupta,
+    "Interval Estimation for a Binomial Proportion", Statistical Science 2001, section 3.1.1.
+    """
+    from scipy import stats
+
+    result = stats.binomtest(int(counted.sum()), len(counted)).proportion_ci(confidence, method="wilson")
+    return float(result.low), float(result.high)
 
 
 def crossed_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:

@@ -22,8 +22,30 @@ from components.schemes import Scheme
 from components.text import printable
 from pipelines.runtime.outputs import whole_file
 
-INK, MUTED, ALARM = "#1c2733", "#6b7885", "#c2321d"
-COLORS = ("#1261a6", "#e08a00", "#1b8a6b", "#9a4fb5", "#8a6d3b", "#d1477a", "#4b6cb7", "#5f7a12")
+# The pages' colours, by day and in dark mode; a figure is drawn in those of the day, and takes the page's when it is put in.
+THEME = {
+    "paper": ("#ffffff", "#14181d"),
+    "ink": ("#1c2733", "#e4e9ee"),
+    "muted": ("#5d6a77", "#9aa7b4"),
+    "rule": ("#e1e6eb", "#2c343d"),
+    "axis": ("#b8c1ca", "#56626e"),
+    "wash": ("#f5f7f9", "#1d232a"),
+    "tag": ("#e9eef3", "#2a323b"),
+    "accent": ("#1261a6", "#6cb2f0"),
+    "alarm": ("#c2321d", "#ff7a66"),
+    "bar": ("#e4572e", "#d9603c"),
+    "truth": ("#2fae4e", "#2fae4e"),
+    "predicted": ("#ff5428", "#ff5428"),
+    "line-1": ("#e08a00", "#ffb02e"),
+    "line-2": ("#1b8a6b", "#3fc79b"),
+    "line-3": ("#9a4fb5", "#c98be0"),
+    "line-4": ("#8a6d3b", "#c9a66b"),
+    "line-5": ("#d1477a", "#f27fac"),
+    "line-6": ("#4b6cb7", "#8fa8ee"),
+    "line-7": ("#5f7a12", "#a3c14a"),
+}
+PAPER, INK, MUTED, RULE, AXIS, ALARM = (THEME[name][0] for name in ("paper", "ink", "muted", "rule", "axis", "alarm"))
+COLORS = tuple(day for name, (day, _) in THEME.items() if name == "accent" or name.startswith("line-"))
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "heatmark",
@@ -31,13 +53,13 @@ STYLE: dict[Any, Any] = {
     "font.size": 9.5,
     "text.color": INK,
     "text.parse_math": False,  # a subset may be called $x$
-    "axes.edgecolor": "#b8c1ca",
+    "axes.edgecolor": AXIS,
     "axes.labelcolor": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#e8ecf0",
+    "grid.color": RULE,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "legend.frameon": True,
@@ -54,7 +76,8 @@ def percent(value: float | None, digits: int = 2) -> str:
 def ced_figure(curves: dict[str, np.ndarray], threshold: float) -> Figure:
     """The cumulative error distribution: the share of faces whose NME is at most x.
 
-    A face whose NME is not finite is never reached. The first curve is the one whose failures are marked.
+    A face whose NME is not finite is never reached. The first curve is the one whose failures are marked. The legend, which
+    has the failure rates, stands below: inside, it would hide what it is about.
 
     Args:
         curves: Name -> (N,) NME, fractions.
@@ -62,7 +85,8 @@ def ced_figure(curves: dict[str, np.ndarray], threshold: float) -> Figure:
     """
     grid = np.linspace(0, 1.25 * threshold, 501)
     with rc_context(STYLE):
-        figure = Figure(figsize=(5.4, 3.9), layout="constrained")
+        rows = -(-len(curves) // 2)
+        figure = Figure(figsize=(5.4, 4.0 + 0.2 * rows), layout="constrained")
         axes = figure.subplots()
         for i, (name, errors) in enumerate(curves.items()):
             reached = np.searchsorted(np.sort(errors), grid, side="right") / max(len(errors), 1)
@@ -76,16 +100,16 @@ def ced_figure(curves: dict[str, np.ndarray], threshold: float) -> Figure:
         axes.axvline(100 * threshold, color=ALARM, lw=1, ls=(0, (4, 3)), zorder=2)
         axes.set(xlim=(0, 125 * threshold), ylim=(0, 103), xlabel="NME, %", ylabel="faces, %")
         if curves:
-            _explain_curves(axes, threshold, next(iter(curves.values())))
+            title = f"failed (NME > {100 * threshold:g}%)"
+            figure.legend(loc="outside lower center", ncols=2, title=title, title_fontsize=8.5, fontsize=9)
+        if not any((np.asarray(errors) <= grid[-1]).any() for errors in curves.values()):
+            _say_none(axes, f"no face has an NME of {100 * grid[-1]:g}% or less")
     return figure
 
 
-def _explain_curves(axes: Axes, threshold: float, first: np.ndarray) -> None:
-    """The legend, in the corner that the first curve stays out of."""
-    good = np.sum(first <= threshold) > len(first) / 2
-    title = f"failed (NME > {100 * threshold:g}%)"
-    legend = axes.legend(loc="lower right" if good else "upper left", title=title, fontsize=9)
-    legend.get_title().set_fontsize(8.5)
+def _say_none(axes: Axes, text: str) -> None:
+    """What an empty figure would leave open."""
+    axes.text(0.45, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=MUTED, fontsize=10)
 
 
 def _line(i: int) -> dict[str, Any]:
@@ -97,11 +121,6 @@ def _mark_failures(axes: Axes, threshold: float, failed: float) -> None:
     """A bar from the curve up to all faces, at the threshold: its length is the failure rate."""
     x, y = 100 * threshold, 100 * (1 - failed)
     axes.plot([x, x], [y, 100], color=ALARM, lw=4, solid_capstyle="butt", zorder=4)
-    at = (x, y if y > 50 else (y + 100) / 2)  # under the curve, or beside a long bar
-    text = axes.annotate(
-        f"{percent(failed)} fail", at, (6, -8), textcoords="offset points", va="top", color=ALARM, zorder=5
-    )
-    text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5})
 
 
 def face_figure(shape: np.ndarray, errors: np.ndarray, scheme: Scheme, num_named: int = 3) -> Figure:
@@ -119,7 +138,7 @@ def face_figure(shape: np.ndarray, errors: np.ndarray, scheme: Scheme, num_named
         figure = Figure(figsize=(4.6, 5.0), layout="constrained")
         axes = figure.subplots()
         for outline in scheme.outlines:
-            axes.plot(*shape[list(outline)].T, color="#c3ccd5", lw=1, zorder=1)
+            axes.plot(*shape[list(outline)].T, color=AXIS, lw=1, zorder=1)
         area = 12 + 220 * shown / max(float(shown.max()), 1e-12)
         cmap = colormaps["YlOrRd"].resampled(48)
         x, y = shape[known].T
@@ -153,7 +172,7 @@ def _name_landmark(axes: Axes, at: np.ndarray, text: str) -> None:
     label = axes.annotate(
         text, (float(at[0]), float(at[1])), (0, -9), textcoords="offset points", ha="center", va="top", fontsize=8
     )
-    label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})
+    label.set_bbox({"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 1})
 
 
 def histogram_figure(groups: dict[str, np.ndarray], label: str, stacked: bool = True, num_bins: int = 30) -> Figure:
@@ -174,7 +193,7 @@ def histogram_figure(groups: dict[str, np.ndarray], label: str, stacked: bool = 
 
 
 def inline_svg(figure: Figure, name: str, description: str) -> Markup:
-    """A figure as an SVG element to stand in a page.
+    """A figure as an SVG element to stand in a page, in the colours that the page has.
 
     Args:
         name: Unique on the page; keeps the ids of its figures apart.
@@ -187,6 +206,8 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
     text = text[text.index("<svg") :]
     for mark in (' id="', 'href="#', "url(#"):
         text = text.replace(mark, f"{mark}{name}-")
+    for colour, (day, _) in THEME.items():
+        text = text.replace(day, f"var(--{colour})")
     # The figure is our own, and the one text that is not, is escaped.
     return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))  # noqa: S704
 
@@ -212,6 +233,6 @@ def write_page(path: Path, template: str, **values: object) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = pages.get_template(template).render(percent=percent, **values)
+    text = pages.get_template(template).render(percent=percent, theme=THEME, **values)
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")

@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from markupsafe import Markup
 
 from components.drawing import draw_face_pair
 from components.geometry import apply
 from components.schemes import SCHEMES, Scheme
 from pipelines.new_data.drift import Drift
 from pipelines.new_data.table import cells, header
+from pipelines.pages.curves import curve_figures
 from pipelines.pages.plots import ced_figure, face_figure, inline_jpeg, inline_svg, write_page
+from pipelines.pages.pose import by_yaw
 from pipelines.pages.sure import section
 from pipelines.scoring.sure import Errors
 
@@ -41,6 +44,7 @@ def write_report(
     facts: dict[str, str],
     drifts: Sequence[Drift] = (),
     sure: Errors | None = None,
+    curves: dict[str, np.ndarray] | None = None,
 ) -> None:
     """Writes the report.
 
@@ -53,29 +57,37 @@ def write_report(
         facts: What the numbers came from, in the order to show.
         drifts: What the training faces of several datasets are like, beside each other.
         sure: Expected errors beside those that came out; None where the model does not know what to expect.
+        curves: How the training went, as `read_curves` gives it; None where that is not known.
     """
     scheme = SCHEMES[metrics["scheme"]]
     known = metrics["landmarks"]
     by_landmark = {name: float(known[name]) for name in scheme.names if known[name] is not None}
     landmark_errors = np.array([by_landmark.get(name, np.nan) for name in scheme.names])
-    curves = ced_curves(errors)
-    ced = ced_figure(curves, metrics["protocol"]["failure_threshold"])
-    face = face_figure(mean_shape(_points(errors, "landmarks"), scheme), landmark_errors, scheme)
+    shown, threshold = ced_curves(errors), metrics["protocol"]["failure_threshold"]
+    ced, truth = ced_figure(shown, threshold), _points(errors, "landmarks")
+    face = face_figure(mean_shape(truth, scheme), landmark_errors, scheme)
     write_page(
         path,
         "report.html",
         title=title,
         metrics=metrics,
-        num_hidden_curves=len(_subset_names(errors)) + 1 - len(curves),
+        num_hidden_curves=len(_subset_names(errors)) + 1 - len(shown),
         ced=inline_svg(ced, "ced", "Cumulative error distribution with the failure threshold"),
         face=inline_svg(face, "face", "Mean error of each landmark on the mean face"),
         groups=landmark_groups(by_landmark),
         landmarks=sorted(by_landmark.items(), key=lambda item: -item[1]),
+        yaw=by_yaw(truth, errors["nme"].to_numpy(), scheme, threshold),
+        curves=_curves(curves) if curves else (),
         galleries=galleries(errors, pictures, scheme),
         facts=facts,
         sure=section(sure) if sure else None,
         drifts=[{"header": header(drift), "rows": [cells(shift) for shift in drift.shifts]} for drift in drifts],
     )
+
+
+def _curves(curves: dict[str, np.ndarray]) -> list[Markup]:
+    said = ("Training loss by epoch", "Validation NME by epoch")
+    return [inline_svg(figure, f"curve{i}", said[i]) for i, figure in enumerate(curve_figures(curves))]
 
 
 def ced_curves(errors: pa.Table) -> dict[str, np.ndarray]:

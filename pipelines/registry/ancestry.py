@@ -38,7 +38,15 @@ def _title(registry: tracking.Registry, version: str, tags: dict[str, str]) -> s
 
 def _made_from(branch: Tree, registry: tracking.Registry, tags: dict[str, str], seen: set[tuple[str, str]]) -> None:
     """One line for each thing that decided a version's result, and below the model it started from, that one's."""
-    facts = {
+    for name, said in made_from(tags).items():
+        branch.add(_line(f"{name}: {said}"))
+    if "start" in tags:
+        _parent(branch, registry, tags, seen)
+
+
+def made_from(tags: dict[str, str]) -> dict[str, str]:
+    """What decided a version's result, by its tags; without the model that it started from."""
+    return {
         "training": f"{tags.get(tracking.KEY_TAG, '?')}, MLflow run {tags.get('run_id', '?')}",
         "flow run": tags.get("flow_run", "not written down"),
         "data": f"version {tags.get('data_version', '?')}",
@@ -49,10 +57,6 @@ def _made_from(branch: Tree, registry: tracking.Registry, tags: dict[str, str], 
         "machine": tags.get("machine", "?"),
         "protocol": tags.get("protocol", "?"),
     }
-    for name, said in facts.items():
-        branch.add(_line(f"{name}: {said}"))
-    if "start" in tags:
-        _parent(branch, registry, tags, seen)
 
 
 def _code(tags: dict[str, str]) -> str:

@@ -13,13 +13,11 @@ from rich.table import Table
 from components.metrics import Difference
 from components.metrics.summary import members_of
 from pipelines.pages.changes import write_changes
-from pipelines.params import load_params
 from pipelines.registry import tracking
+from pipelines.registry.pictured import params_of, pictured
 from pipelines.registry.same_faces import same_faces
 from pipelines.registry.versions import cell, sheet
-from pipelines.runtime.environment import ROOT
 from pipelines.runtime.tables import read_table
-from pipelines.scoring.held_out import faces_to_measure
 from pipelines.scoring.pictures import pictures_of
 
 ERRORS = "evaluation/errors.parquet"
@@ -117,21 +115,8 @@ def write_page(pair: Pair, client: tracking.MlflowClient, path: Path) -> None:
     Raises:
         ValueError: It holds none, or others.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        kept = tracking.fetch(client, pair.run, "provenance/params.yaml", Path(folder))
-        if kept is None:
-            raise ValueError(
-                f"the run of {pair.name} version {pair.versions[1]} has no provenance/params.yaml any more"
-            )
-        params = load_params(kept)
-    crops = ROOT / "artifacts" / params.name / "crops"
-    faces = faces_to_measure(crops, params)
-    absent = set(pair.errors[0].column("face").to_pylist()) - set(faces.column("face").to_pylist())
-    if absent:
-        raise ValueError(
-            f"{crops.relative_to(ROOT)} holds other test faces than these two versions were measured on ({min(absent)} is missing): "
-            "the page needs their pictures; `heatmark reproduce` makes a version's data again"
-        )
+    params = params_of(client, pair.run, f"{pair.name} version {pair.versions[1]}")
+    faces = pictured(params, pair.errors[0].column("face").to_pylist())
     write_changes(
         path,
         f"{pair.name}: version {pair.versions[0]} and version {pair.versions[1]}",

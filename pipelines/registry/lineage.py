@@ -67,16 +67,23 @@ def datasets_tags(params: Params, lock: Path = ROOT / "dvc.lock") -> dict[str, s
 
     The hash is that of the last ingest of this recipe; "unknown" where DVC did not run it, or last ran another recipe's.
     """
-    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
     tags = {}
-    for name in params.sources("train"):
-        source, stage = params.source(name), stages.get(f"ingest@{name}", {})
-        own = [out["path"] for out in stage.get("outs", [])] == [f"artifacts/{params.name}/annotations/{name}"]
-        read = stage.get("deps", []) if own else []
-        version = next((dep["md5"] for dep in read if dep["path"] == f"data/{name}"), "unknown")
-        use = "held out" if source.held_out else "trains only"
+    for name, version in dataset_versions(params, lock).items():
+        use = "held out" if params.source(name).held_out else "trains only"
         tags[f"data.{name}"] = f"{version}, {params.share([name]):.4g} of each batch, {use}"
     return tags
+
+
+def dataset_versions(params: Params, lock: Path = ROOT / "dvc.lock") -> dict[str, str]:
+    """Each dataset of a training -> DVC's hash of its folder, or "unknown", as above."""
+    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
+    versions = {}
+    for name in params.sources("train"):
+        stage = stages.get(f"ingest@{name}", {})
+        own = [out["path"] for out in stage.get("outs", [])] == [f"artifacts/{params.name}/annotations/{name}"]
+        read = stage.get("deps", []) if own else []
+        versions[name] = next((dep["md5"] for dep in read if dep["path"] == f"data/{name}"), "unknown")
+    return versions
 
 
 def data_version(pointer: Path = ROOT / "data.dvc") -> str:

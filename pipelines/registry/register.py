@@ -11,10 +11,21 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.model import LandmarkModel
 from pipelines.params import Params, load_params
-from pipelines.registry import tracking
+from pipelines.registry import links, tracking
 from pipelines.registry.licences import LICENCES, licences
-from pipelines.registry.lineage import PROVENANCE, data_version, datasets_tags, git_changes, git_commit, machine
+from pipelines.registry.lineage import (
+    PROVENANCE,
+    data_version,
+    dataset_versions,
+    datasets_tags,
+    git_changes,
+    git_commit,
+    machine,
+)
+from pipelines.registry.logged_metrics import logged_metrics
+from pipelines.registry.model_card import FLOW_PAGE, Known, description, weights_size
 from pipelines.registry.packages import LOCK
 from pipelines.registry.start import Start
 from pipelines.registry.verify import log_faces
@@ -48,7 +59,9 @@ def own_model() -> str:
     return registered_name(load_params(ROOT / "params.yaml"))
 
 
-def register(params: Params, model: Path, reports: Path, made: Path, flow_run: str = "") -> Registered:
+def register(
+    params: Params, model: Path, reports: Path, made: Path, flow_run: str = "", flow_page: str = ""
+) -> Registered:
     """Completes the run and registers the model.
 
     Args:
@@ -57,6 +70,7 @@ def register(params: Params, model: Path, reports: Path, made: Path, flow_run: s
         reports: Folder of the evaluation's files.
         made: Folder of what the stages made: annotations and crops of each dataset, and what the training depended on of our code.
         flow_run: Prefect's name and id of the run that does it; "" outside of one.
+        flow_page: Its page; "" where no server shows it.
 
     Raises:
         ValueError: The evaluation is of another training, or the tracking server is away.
@@ -70,14 +84,16 @@ def register(params: Params, model: Path, reports: Path, made: Path, flow_run: s
     run = tracking.Run(client, key, params.name)
     registry = tracking.Registry(client, registered_name(params))
     tags = {**lineage_tags(metrics, key, run.id), **datasets_tags(params), "trained_on": training["trained_on"]}
-    tags |= (parent.tags() if parent else {}) | ({"flow_run": flow_run} if flow_run else {})
+    flow = {"flow_run": flow_run, FLOW_PAGE: flow_page}
+    tags |= (parent.tags() if parent else {}) | {name: said for name, said in flow.items() if said}
     tags[LICENCES] = licences(params, parent, client)
     run.log_params(params.model_dump())
-    run.log_metrics({f"test_{name}": metrics[name] for name in ("nme", "failure_rate", "auc", "num_faces")})
+    run.log_metrics(logged_metrics(metrics))
+    run.log_datasets(dataset_versions(params))
     for path in sorted(reports.iterdir()):
         if path.is_file() and not path.name.startswith("."):
             run.log_file(path, "evaluation")
-    version = registry.version_of(key)
+    version, loaded = registry.version_of(key), LandmarkModel.load(model)
     new = version is None
     if version is None:
         # Once: a later call measures the same training again, but did not train it from today's data and commit.
@@ -89,15 +105,33 @@ def register(params: Params, model: Path, reports: Path, made: Path, flow_run: s
             run.log_file(made / "annotations" / name / CARD, f"provenance/{name}")
         tags |= log_faces(run, faces_to_measure(made / "crops", params), read_table(reports / "errors.parquet"))
         model_id, source = tracking.log_model(run, model)
-        version = registry.add(source, run, tags, model_id, f"Started from {parent}." if parent else None)
+        # MLflow's table of versions shows tags in the order in which they came; of decisions there is none yet.
+        version = registry.add(source, run, {"test_nme": tags["test_nme"], "decision": "", **tags}, model_id)
     else:
         measured = {name: tags[name] for name in ("protocol", "test_nme", "test_nme_interval", "test_faces")}
         run.set_tags(measured)
         registry.tag(version, measured)
+    said = registry.tags(version)
     # Whoever registered it may have been stopped before this.
-    if "decision" not in registry.tags(version):
+    if not said.get("decision"):
         registry.point("challenger", version)
+    datasets, page = params.model_dump()["datasets"], links.run_page(client, run.id)
+    known = Known(registry.name, version, said, metrics, datasets, loaded, weights_size(model), page)
+    introduce(registry, run, known, params.name)
     return Registered(registry.name, version, run.id, key, new)
+
+
+def introduce(registry: tracking.Registry, run: tracking.Run, known: Known, recipe: str) -> None:
+    """Says on MLflow's pages what the registered model, the version and its run are."""
+    text = description(known)
+    registry.describe(known.version, text)
+    run.describe(text)
+    scheme = known.model.config.scheme
+    registry.introduce(
+        f"Models that find the {scheme.num_landmarks} landmarks of scheme `{scheme.name}`, made by the recipe `{recipe}`. "
+        "Each version has its card as its description; the one to use is `@champion`.",
+        {"scheme": scheme.name, "recipe": recipe},
+    )
 
 
 def lineage_tags(metrics: dict, key: str, run: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ import mlflow
 import numpy as np
 import requests
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunStatus, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
@@ -137,6 +137,12 @@ def every_run(client: MlflowClient, experiment: str, asked: str) -> Iterator[tup
         token = page.token
         if not token:
             return
+
+
+def newest_run(client: MlflowClient) -> str:
+    """Id of the training's run that began last; "" where there is none."""
+    runs = client.search_runs([experiment(client, EXPERIMENT)], order_by=["attributes.start_time DESC"], max_results=1)
+    return runs[0].info.run_id if runs else ""
 
 
 def _ask(uri: str) -> None:
@@ -270,6 +276,19 @@ class Run:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.client.log_batch(self.id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+    def describe(self, text: str) -> None:
+        """What its page says of it, as Markdown."""
+        self.set_tags({"mlflow.note.content": text})
+
+    def log_datasets(self, versions: Mapping[str, str]) -> None:
+        """Datasets that it learnt from, by name and version; a second time changes nothing."""
+        context = [InputTag("mlflow.data.context", "training")]
+        inputs = [
+            DatasetInput(Dataset(name, version, "dvc", json.dumps({"uri": f"data/{name}"})), context)
+            for name, version in versions.items()
+        ]
+        self.client.log_inputs(self.id, inputs)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         self.client.log_batch(self.id, metrics=[Metric(name, value, _now(), step) for name, value in metrics.items()])
@@ -547,6 +566,16 @@ class Registry:
             self.name, source, run.id, tags=dict(tags), model_id=model_id, description=description
         )
         return str(version.version)
+
+    def describe(self, version: str, text: str) -> None:
+        """What the page of a version says of it, as Markdown."""
+        self.client.update_model_version(self.name, version, text)
+
+    def introduce(self, text: str, tags: Mapping[str, str]) -> None:
+        """What the page of the registered model says of it, as Markdown, and its tags."""
+        self.client.update_registered_model(self.name, text)
+        for name, value in tags.items():
+            self.client.set_registered_model_tag(self.name, name, value)
 
     def tag(self, version: str, tags: Mapping[str, str]) -> None:
         for name, value in tags.items():

@@ -22,15 +22,15 @@ def versions(registry: tracking.Registry) -> Table:
     named: dict[str, list[str]] = {}
     for alias, version in registry.aliases().items():
         named.setdefault(version, []).append(f"@{alias}")
-    table = sheet(registry.name, "version", "NME (95%)", "data", "commit", "registered", "decided")
+    table = sheet(registry.name, "version", "NME (95%)", "decided", "registered", "data", "commit")
     for version, registered_ms, tags in registry.versions():
         table.add_row(
             cell(version, *sorted(named.get(version, []))),
             cell(*_nme(tags)),
+            cell(tags.get("decision") or "not yet", f"by {tags['decided_by']}" if "decided_by" in tags else ""),
+            cell(*when(registered_ms).split(" ", 1)),
             cell(tags.get("data_version", "?")[:6]),
             cell(_commit(tags)),
-            cell(*when(registered_ms).split(" ", 1)),
-            cell(tags.get("decision", "not yet"), f"by {tags['decided_by']}" if "decided_by" in tags else ""),
         )
     return table
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from components.metrics import PROTOCOLS, bootstrap_interval, summarise
+from components.metrics import PROTOCOLS, bootstrap_interval, share_interval, summarise
 from components.schemes import Scheme
 
 PROTOCOL = PROTOCOLS["inter_ocular"]
@@ -38,6 +38,8 @@ def test_each_subset_has_the_same_figures_of_its_own_faces(summary: dict) -> Non
     assert (0.0, 0.0) == (common["failure_rate"], smile["failure_rate"])
     assert (0.7, 0.6) == (pytest.approx(common["auc"]), pytest.approx(smile["auc"]))
     assert [smile["nme"]] * 2 == smile["nme_interval"]
+    # By hand: none of two, z^2 / (2 + z^2) with z = 1.95996.
+    assert [0.0, pytest.approx(0.657620, abs=1e-6)] == common["failure_rate_interval"]
 
 
 def test_each_landmark_has_its_own_mean(summary: dict) -> None:
@@ -51,8 +53,10 @@ def test_it_says_under_which_protocol_and_scheme(summary: dict) -> None:
     assert "three" == summary["scheme"]
 
 
-def test_the_intervals_are_the_bootstraps_of_the_faces(summary: dict) -> None:
+def test_the_intervals_are_the_bootstraps_of_the_faces_and_wilsons_of_the_share_that_failed(summary: dict) -> None:
     assert list(bootstrap_interval(np.array([0.02, 0.04, 0.3]))) == pytest.approx(summary["nme_interval"])
+    assert list(share_interval(np.array([False, False, True]))) == summary["failure_rate_interval"]
+    assert list(bootstrap_interval(np.array([0.8, 0.6, 0.0]))) == pytest.approx(summary["auc_interval"])
     for name in ("nme", "failure_rate", "auc"):
         low, high = summary[f"{name}_interval"]
         assert low <= summary[name] <= high

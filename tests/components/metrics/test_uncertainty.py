@@ -1,4 +1,4 @@
-"""The bootstrap interval."""
+"""The bootstrap's interval, Wilson's of a share, and the one over trainings and faces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from components.metrics import auc, bootstrap_difference, bootstrap_interval, crossed_interval, failure_rate
+from components.metrics import (
+    auc,
+    bootstrap_difference,
+    bootstrap_interval,
+    crossed_interval,
+    failure_rate,
+    share_interval,
+)
 
 VALUES = np.random.default_rng(0).gamma(4, 0.01, 200)
 
@@ -54,6 +61,45 @@ def test_equal_faces_have_an_interval_of_no_width() -> None:
 def test_any_statistic_over_an_axis_lies_inside_its_interval(statistic) -> None:
     low, high = bootstrap_interval(VALUES, statistic)
     assert low < statistic(VALUES) < high
+
+
+# Of a share.
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "low", "high"),
+    [
+        # By hand, with z = 1.95996 and z^2 = 3.84146: z^2 / (N + z^2) for none, N / (N + z^2) for all.
+        (0, 8, 0.0, 0.324408),
+        (8, 8, 0.675592, 1.0),
+        # Half of ten: 0.5 -+ z / (2 sqrt(10 + z^2)).
+        (5, 10, 0.236593, 0.763407),
+        # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 1998, table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_the_interval_of_a_share_is_wilsons(count: int, of: int, low: float, high: float) -> None:
+    assert (low, high) == pytest.approx(share_interval(np.arange(of) < count), abs=6e-5)
+
+
+def test_no_failure_among_few_faces_does_not_say_that_there_are_none() -> None:
+    passed = np.zeros(8, bool)
+    assert (0.0, 0.0) == bootstrap_interval(passed)
+    assert 0.32 < share_interval(passed)[1]
+
+
+def test_one_face_says_next_to_nothing_of_a_share() -> None:
+    # By hand: 1 / (1 + z^2).
+    assert (pytest.approx(0.206549, abs=1e-6), 1.0) == share_interval(np.array([True]))
+
+
+def test_shares_of_95_percent_cover_the_truth_about_that_often_however_small_it_is() -> None:
+    failed = np.random.default_rng(0).uniform(size=(200, 88)) < 0.03
+    intervals = [share_interval(each) for each in failed]
+    # The binomial distribution of 88 faces: 0 to 5 failures have intervals that hold 0.03, and come in 95.07%; deviation 1.5%.
+    assert 0.92 <= np.mean([low <= 0.03 <= high for low, high in intervals]) <= 0.98
 
 
 # Over trainings and faces.

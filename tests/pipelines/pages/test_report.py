@@ -10,11 +10,18 @@ import pyarrow as pa
 import pytest
 
 from components.schemes import IBUG68
-from pipelines.pages.plots import ced_figure
+from pipelines.pages.plots import THEME, ced_figure, face_figure, inline_svg
 from pipelines.pages.report import galleries, landmark_groups, mean_shape, write_report
 
 HOSTILE = "<script>alert('$x_{')</script>"
 K = IBUG68.num_landmarks
+
+
+OF_SUBSET = {"failure_rate_interval": [0.0123, 0.0987], "auc_interval": [0.5551, 0.6665]}
+CURVES = {
+    name: np.array(values)
+    for name, values in {"epoch": [1.0, 2, 3], "loss": [5.0, 4, 3], "val_nme": [0.06, 0.03, 0.04]}.items()
+}
 
 
 def flat(values: np.ndarray) -> pa.Array:
@@ -58,7 +65,7 @@ def metrics(num_faces: int, subsets: tuple[str, ...] = ()) -> dict:
         **numbers,
         "failure_rate_interval": [0.0411, 0.0622],
         "auc_interval": [0.6011, 0.6244],
-        "subsets": {name: {"num_faces": 1234, **numbers, "nme": 0.0777} for name in subsets},
+        "subsets": {name: {"num_faces": 1234, **numbers, "nme": 0.0777, **OF_SUBSET} for name in subsets},
         "landmarks": {name: 0.02 + 0.0001 * k for k, name in enumerate(IBUG68.names)},
     }
 
@@ -69,7 +76,8 @@ def pictures(face: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def page(path: Path, rows: pa.Table, subsets: tuple[str, ...] = (), facts: dict[str, str] | None = None) -> str:
-    write_report(path, "A report", metrics(rows.num_rows, subsets), rows, pictures, facts or {"git commit": "0f3c9e1a"})
+    said = facts or {"git commit": "0f3c9e1a"}
+    write_report(path, "A report", metrics(rows.num_rows, subsets), rows, pictures, said, curves=CURVES)
     return path.read_text(encoding="utf-8")
 
 
@@ -88,6 +96,8 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> str:
         "61.23%",
         "60.11% – 62.44%",
         "7.77%",
+        "1.23% – 9.87%",
+        "55.51% – 66.65%",
         "1,234",
         "pose",
         "3fa9c1d2",
@@ -226,9 +236,47 @@ def test_landmarks_are_grouped_by_part_of_the_face_and_the_worst_group_comes_fir
 def test_the_curve_is_the_share_of_faces_at_or_below_x_and_its_legend_the_failure_rate() -> None:
     # Five faces; the one that is not finite counts as failed, and so does 9% at a threshold of 8%; 8% itself does not.
     figure = ced_figure({"_all": np.array([0.01, 0.02, 0.08, 0.09, np.nan])}, threshold=0.08)
-    axes, legend = figure.axes[0], figure.axes[0].get_legend()
-    assert legend is not None
+    axes, [legend] = figure.axes[0], figure.legends
     x, y = axes.lines[0].get_data()
     shares = {at: float(np.asarray(y)[np.searchsorted(np.asarray(x), at)]) for at in (0.5, 1.0, 2.0, 7.9, 8.0, 10.0)}
     assert {0.5: 0.0, 1.0: 20.0, 2.0: 40.0, 7.9: 40.0, 8.0: 60.0, 10.0: 80.0} == shares
     assert ["40.00%  _all"] == [text.get_text().strip() for text in legend.get_texts()]
+
+
+def test_the_legend_and_its_failure_rates_stand_outside_of_the_axes_and_hide_no_curve() -> None:
+    figure = ced_figure({f"subset {i}": np.linspace(0.01, 0.2, 20) for i in range(8)}, threshold=0.08)
+    figure.draw_without_rendering()
+    axes, [legend] = figure.axes[0], figure.legends
+    assert legend.get_window_extent().y1 <= axes.get_window_extent().y0
+    assert [] == [text.get_text() for text in axes.texts]
+
+
+@pytest.mark.parametrize(("lowest", "said"), [(0.3, ["no face has an NME of 10% or less"]), (0.09, [])])
+def test_a_curve_that_never_leaves_zero_says_so(lowest: float, said: list[str]) -> None:
+    figure = ced_figure({"all faces": np.array([lowest, 0.5, np.nan])}, threshold=0.08)
+    assert said == [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_in_dark_mode_the_page_has_other_colours_and_its_figures_too(ordinary: str) -> None:
+    by_day, in_dark = re.search(
+        r":root \{([^}]*)\}.*?@media screen and \(prefers-color-scheme: dark\) \{\s*:root \{([^}]*)\}", ordinary, re.S
+    ).groups()  # type: ignore[union-attr]
+    for k, said in enumerate((by_day, in_dark)):
+        assert {name: pair[k] for name, pair in THEME.items()} == dict(
+            re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", said)
+        )
+    figure = inline_svg(
+        face_figure(np.random.default_rng(0).normal(size=(K, 2)), np.full(K, 0.02), IBUG68), "face", "A face"
+    )
+    assert [] == [name for name, (day, _) in THEME.items() if day in figure]
+    assert {"var(--ink)", "var(--paper)", "var(--axis)"} <= set(re.findall(r"var\(--[a-z0-9-]+\)", figure))
+
+
+def test_the_colours_of_the_day_differ_so_that_each_has_one_for_the_dark() -> None:
+    assert len(THEME) == len({day for day, _ in THEME.values()})
+
+
+def test_a_report_without_the_trainings_curves_has_no_section_of_them(tmp_path: Path, ordinary: str) -> None:
+    write_report(tmp_path / "report.html", "A report", metrics(3), table(3), pictures, {})
+    assert "How the training went" in ordinary
+    assert "How the training went" not in (tmp_path / "report.html").read_text()

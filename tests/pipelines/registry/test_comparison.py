@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.registry import comparison
+from pipelines.registry import pictured
 from pipelines.registry.comparison import Pair, rows, write_page
 from pipelines.registry.register import register
 from pipelines.registry.tracking import Registry, connect
@@ -57,7 +57,7 @@ def test_a_difference_is_the_first_minus_the_second(pair):
 def test_the_page_shows_the_faces_that_changed_most_by_both(pair, evaluated, registry, tmp_path, monkeypatch):
     root = tmp_path / "root"
     shutil.copytree(evaluated.made / "crops", root / "artifacts" / "tiny" / "crops")
-    monkeypatch.setattr(comparison, "ROOT", root)
+    monkeypatch.setattr(pictured, "ROOT", root)
     pair = replace(pair, run=registry.tags("1")["run_id"])
     params = Path(shutil.copy(TINY, root / "params.yaml"))
     registry.client.log_artifact(pair.run, str(params), "provenance")

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.filterwarnings(
 # Each of the client's that changes something.
 WRITES = ("create_run", "create_registered_model", "log_batch", "log_artifact", "log_text", "set_terminated")
 WRITES += ("create_model_version", "set_model_version_tag", "set_registered_model_alias", "update_run")
+WRITES += ("log_inputs", "update_model_version", "update_registered_model", "set_registered_model_tag")
 
 
 def crash_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,8 +81,31 @@ def test_a_crash_at_any_write_leaves_no_half_version_and_the_next_call_completes
         "log_model",
         "create_model_version",
         "set_registered_model_alias",
+        "log_inputs",
     }
     assert everything <= set(cut)
+
+
+@pytest.mark.parametrize("write", ["update_model_version", "update_registered_model", "set_registered_model_tag"])
+def test_what_was_cut_short_before_it_said_what_the_version_is_says_it_the_next_time(evaluated, store, write):
+    def cut(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt(write)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MlflowClient, write, cut)
+        with pytest.raises(KeyboardInterrupt, match=write):
+            register(*evaluated)
+    register(*evaluated)
+    client, name = tracking.connect(), registered_name(evaluated.params)
+    assert client.get_model_version(name, "1").description.startswith("NME ")
+    assert {"recipe": "tiny", "scheme": "ibug68"} == client.get_registered_model(name).tags
+
+
+def test_the_first_tags_are_what_people_look_for_in_the_table_of_versions(evaluated, store):
+    register(*evaluated)
+    tags = tracking.Registry(tracking.connect(), registered_name(evaluated.params)).tags("1")
+    assert ["test_nme", "decision"] == list(tags)[:2]
+    assert "" == tags["decision"]
 
 
 def test_a_version_that_was_decided_about_is_no_challenger_again(evaluated, store):
