@@ -64,7 +64,7 @@ def served(model: str) -> Iterator[tuple[str, psutil.Process]]:
     Raises:
         ValueError: It does not come up, or does not end well.
     """
-    words = [sys.executable, "-m", "pipelines.serving.server.serve", model, "--port", "0"]
+    words = [sys.executable, "-P", "-m", "heatmark", "serve", "--model", model, "--port", "0"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
