@@ -11,6 +11,7 @@ any request got another status than the ones that are right for it.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,7 @@ import typer
 from components.images import decode, encode_jpeg
 from components.samples import Box
 from components.synthetic import draw_face
-from pipelines.runtime import command
+from pipelines.runtime import command, environment
 from pipelines.serving.model import Model, load
 from studies.serving.clients import KINDS, Asked, Face, ask_all
 
@@ -69,7 +70,9 @@ def served(model: str) -> Iterator[tuple[str, psutil.Process]]:
         ValueError: It does not come up, or does not end well.
     """
     words = [sys.executable, "-P", "-m", "heatmark", "serve", "--model", model, "--port", "0"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    # As a shell starts it: without the settings of memory that a study begins with.
+    env = {name: value for name, value in os.environ.items() if name not in environment.ALLOCATOR}
+    process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         said = process.stdout.readline()
