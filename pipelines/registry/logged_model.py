@@ -31,13 +31,12 @@ class LoggedLandmarkModel(PythonModel):
 
     # The hint is one that MLflow takes no signature from: the model is logged with one.
     def predict(self, context: PythonModelContext, model_input: np.ndarray, params: dict | None = None) -> np.ndarray:
-        if isinstance(model_input, pd.DataFrame):
-            if "image" in model_input:
-                return self.find_on_files(model_input)
-            model_input = (
-                {} if model_input.empty else model_input.iloc[0]
-            )  # a dict of arrays, as its signature lays it down
-        return self.find_on_arrays(model_input)
+        if not isinstance(model_input, pd.DataFrame):
+            return self.find_on_arrays(model_input)
+        if "image" in model_input:
+            return self.find_on_files(model_input)
+        # By its signature MLflow lays a dict of arrays down as the only row of a table.
+        return self.find_on_arrays(model_input.iloc[0] if len(model_input) == 1 else {})
 
     def find_on_arrays(self, given: dict | pd.Series) -> np.ndarray:
         """(N, K, 2) float32, (x, y), image px."""

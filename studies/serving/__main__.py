@@ -11,6 +11,8 @@ any request got another status than the ones that are right for it.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, NamedTuple
 
+import httpx
 import numpy as np
 import psutil
 import typer
@@ -26,7 +29,7 @@ import typer
 from components.images import decode, encode_jpeg
 from components.samples import Box
 from components.synthetic import draw_face
-from pipelines.runtime import command
+from pipelines.runtime import command, environment
 from pipelines.serving.model import Model, load
 from studies.serving.clients import KINDS, Asked, Face, ask_all
 
@@ -34,6 +37,8 @@ NUM_FACES, SIDE, QUALITY = 4, 320, 92
 BATCHES = (1, 32)
 # Of the model in a loop.
 TIMED_S = 5.0
+# Of the clients, before anything is measured.
+WARM_S = 5.0
 
 
 class Rate(NamedTuple):
@@ -64,8 +69,10 @@ def served(model: str) -> Iterator[tuple[str, psutil.Process]]:
     Raises:
         ValueError: It does not come up, or does not end well.
     """
-    words = [sys.executable, "-m", "pipelines.serving.server.serve", model, "--port", "0"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    words = [sys.executable, "-P", "-m", "heatmark", "serve", "--model", model, "--port", "0"]
+    # As a shell starts it: without the settings of memory that a study begins with.
+    env = {name: value for name, value in os.environ.items() if name not in environment.ALLOCATOR}
+    process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         said = process.stdout.readline()
@@ -88,6 +95,13 @@ def plain_rate(model: Model, faces: Sequence[Face], batch: int, seconds: float) 
         model.find([decode(face.file) for face in given], boxes)
         done += batch
     return Rate(done, time.monotonic() - began, time.process_time() - cpu)
+
+
+def faces_a_pass(address: str) -> float:
+    """Of the server's network, by its own count."""
+    text = httpx.get(f"{address}/metrics").text
+    faces, passes = (float(re.findall(rf"heatmark_batch_faces_{name} (\S+)", text)[0]) for name in ("sum", "count"))
+    return faces / passes
 
 
 def wrong(asked: Sequence[Asked]) -> Counter[tuple[str, int]]:
@@ -132,16 +146,19 @@ def main(
     """Measures a server under load."""
     with served(model) as (address, process):
         faces = drawn_faces()
-        asyncio.run(ask_all(address, faces, 1, 1))  # its first passes are slower
+        # The first passes are slower, and take memory once.
+        asyncio.run(ask_all(address, faces, clients, min(WARM_S, seconds)))
         memory, cpu, began = process.memory_info().rss, cpu_s(process), time.monotonic()
         asked = asyncio.run(ask_all(address, faces, clients, seconds))
         answered = sum(one.status == 200 for one in asked)
         rate = Rate(answered, time.monotonic() - began, cpu_s(process) - cpu)
-        after = process.memory_info().rss
+        after, together = process.memory_info().rss, faces_a_pass(address)
     print(f"{clients} clients for {seconds:g} s:\n")
     print("\n".join(table(asked)))
     print(f"\n{summary(asked)}.")
-    print(f"Memory of the server: {memory / 1e6:.0f} MB before, {after / 1e6:.0f} MB after.\n")
+    print(
+        f"Memory of the server: {memory / 1e6:.0f} MB before, {after / 1e6:.0f} MB after; {together:.1f} faces a pass of its network.\n"
+    )
     print("| | faces/s | CPU, ms a face |\n| --- | --- | --- |")
     print(f"| the server | {rate} |")
     loaded = load(model)

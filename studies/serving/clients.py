@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
+import sys
 import time
 import zlib
 from collections.abc import Sequence
@@ -85,7 +86,8 @@ async def _one(client: httpx.AsyncClient, kind: str, face: Face) -> tuple[int, f
     params = {} if kind == "no box" else {"box": face.box}
     try:
         answer = await client.post("/predict", params=params, content=BODIES.get(kind, face.file))
-    except httpx.HTTPError:
+    except httpx.HTTPError as error:
+        print(f"{kind}: no answer: {error!r}", file=sys.stderr, flush=True)
         return LOST, 0.0
     return answer.status_code, float(answer.headers.get("retry-after", 0))
 

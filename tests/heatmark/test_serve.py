@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -150,17 +152,31 @@ def test_the_readmes_snippet_for_mlflow_gives_a_face_for_each_picture(registered
 
 
 def test_a_champion_that_changes_takes_over_and_no_request_is_dropped(registered, server, photo):
-    assert "2\n" == registered.run("python", "-c", ADD).stdout[-2:]
-    registered.run("python", "-c", POINT, "2")
-    with httpx.Client(base_url=server, timeout=60) as client:
-        seen, deadline = [], time.monotonic() + 120
-        while "2" not in seen and time.monotonic() < deadline:
-            answer = client.post("/predict?whole=true", content=photo.read_bytes())
-            assert 200 == answer.status_code
-            seen.append(answer.json()["model"]["version"])
-        assert {"1", "2"} == set(seen)
-        told = client.get("/model").json()
+    seen, ended = [], threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=server, timeout=60) as client:
+            while not ended.is_set() or seen[-1] != (200, "2"):
+                answer = client.post("/predict?whole=true", content=photo.read_bytes())
+                seen.append((answer.status_code, answer.json()["model"]["version"]))
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask)
+        assert "2\n" == registered.run("python", "-c", ADD).stdout[-2:]
+        registered.run("python", "-c", POINT, "2")
+        wait_for(lambda: httpx.get(f"{server}/health").json()["model"]["version"] == "2")
+        ended.set()
+        asking.result(60)
+    assert [(200, "1"), (200, "2")] == sorted(set(seen))
+    told = httpx.get(f"{server}/model").json()
     assert ("2", 0.031, [0.02, 0.04]) == (told["version"], told["test_nme"], told["test_nme_interval"])
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_version_that_cannot_be_loaded_leaves_the_other_one_at_work(registered, server, photo):
@@ -168,9 +184,8 @@ def test_a_version_that_cannot_be_loaded_leaves_the_other_one_at_work(registered
     newest = max((registered.root / "runs/mlartifacts/models").iterdir(), key=lambda path: path.stat().st_mtime)
     shutil.rmtree(newest)
     registered.run("python", "-c", POINT, "3")
-    deadline = time.monotonic() + 120
-    while (health := httpx.get(f"{server}/health").json())["trouble"] is None and time.monotonic() < deadline:
-        time.sleep(0.2)
+    wait_for(lambda: httpx.get(f"{server}/health").json()["trouble"] is not None)
+    health = httpx.get(f"{server}/health").json()
     assert "2" == health["model"]["version"]
     sentence = f"{CHAMPION} cannot be followed, and heatmark-tiny version 2 goes on answering: heatmark-tiny version 3 "
     assert health["trouble"].startswith(sentence)

@@ -16,6 +16,8 @@ from pipelines.serving.server.champion import Champion
 HOST = "127.0.0.1"
 # Requests in flight are answered; a client that keeps its body back is not waited for any longer.
 END_S = 10
+# Longer than clients keep an idle connection: whoever of the two ends it first must be the one who might use it again.
+IDLE_S = 75
 
 
 def listening(port: int) -> socket.socket:
@@ -52,6 +54,7 @@ def main(model: str, port: int = 8080) -> None:
             access_log=False,
             ws="none",
             server_header=False,
+            timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=END_S,
         )
         print(
