@@ -71,7 +71,8 @@ def write_parquet(records: Iterable[Record], folder: Path, scheme: Scheme, of_vi
     keys = [(key, pa.string() if key == "image" else pa.int32()) for key in KEYS[of_video]]
     sides = [(name, pa.float32()) for name in SIDES]
     means = [(name, pa.float32()) for name in ("confidence", "expected_error")]
-    each = [(name, pa.list_(pa.float32(), count)) for name in ("confidences", "expected_errors")]
+    # No list of a fixed size where there may be none: Parquet would not be read again.
+    each = [("confidences", pa.list_(pa.float32(), count)), ("expected_errors", pa.list_(pa.float32()))]
     fields = [*keys, *sides, *means, *each, ("landmarks", pa.list_(pa.float32(), 2 * count))]
     schema = pa.schema(fields, {"names": json.dumps(list(scheme.names))})
     left = rows(records)
