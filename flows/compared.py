@@ -1,4 +1,4 @@
-"""Experiments beside the commit that they began at: what was changed, and what came of it, in 80 columns.
+"""Experiments beside the workspace that they were tried from: what was changed, and what came of it, in 80 columns.
 
 `dvc exp show` has a column for each number and parameter that differs, of which there are hundreds.
 """
@@ -19,7 +19,7 @@ from components.text import printable
 
 WIDTH = 80
 NUM_CHANGES = 8  # of an experiment; more are counted
-PARAMS = "params.yaml"
+PARAMS, WORKSPACE = "params.yaml", "workspace"
 FIGURES = {"nme": "{:.2%}", "failure_rate": "{:.2%}", "auc": "{:.3f}"}
 
 
@@ -39,7 +39,7 @@ def show(root: Path) -> None:
 
 
 def table(shown: list[dict]) -> Table:
-    """The commit, and below it its experiments, the newest first.
+    """The workspace, and below it the experiments of its commit, the newest first.
 
     Args:
         shown: As `dvc exp show --json` prints it.
@@ -48,11 +48,9 @@ def table(shown: list[dict]) -> Table:
     for name in ("experiment", "NME", "FR", "AUC"):
         found.add_column(name, justify="left" if name == "experiment" else "right", no_wrap=name != "experiment")
     found.add_column("changed", overflow="fold", ratio=1)
+    before = next((entry.get("data") or {} for entry in shown if entry["rev"] == WORKSPACE), {})
+    found.add_row(WORKSPACE, *figures(before), "")
     for commit in shown:
-        if commit["rev"] == "workspace":
-            continue
-        before = commit.get("data") or {}
-        found.add_row(Text(f"{printable(commit.get('name') or '')} {commit['rev'][:7]}".strip()), *figures(before), "")
         tries = [tried["revs"][0] for tried in commit.get("experiments") or []]
         for tried in sorted(tries, key=lambda each: (each.get("data") or {}).get("timestamp") or "", reverse=True):
             found.add_row(Text(printable(tried.get("name") or tried["rev"][:7])), *_row(before, tried))

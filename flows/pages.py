@@ -15,7 +15,8 @@ def main(mlflow_port: int = 5000, prefect_port: int = 4200) -> None:
     require_checkout()
     try:
         with one_stop(), mlflow_server(mlflow_port) as mlflow, prefect_server(prefect_port) as prefect:
-            print(f"MLflow   {mlflow}\nPrefect  {prefect}", *begin_with(mlflow, prefect), sep="\n", flush=True)
+            print(f"MLflow   {mlflow}\nPrefect  {prefect}", flush=True)
+            print(*begin_with(mlflow, prefect), sep="\n", flush=True)
             print("Ctrl-C ends what was started here.", flush=True)
             while True:
                 time.sleep(1)

@@ -6,8 +6,11 @@ import ast
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from flows.summary import Summary
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("heatmark", "studies", "flows", "pipelines", "components")
@@ -89,3 +92,10 @@ def test_every_test_that_a_page_names_is_there(page: Path) -> None:
 def test_every_fault_names_its_test() -> None:
     rows = re.findall(r"(?m)^\|(?! fault \|| --- \|).*$", (ROOT / "docs/reliability.md").read_text())
     assert [] == [row for row in rows if not re.search(r"\| `tests/[\w/]+\.py::test_\w+`[^|]*\|$", row)]
+
+
+def test_what_a_retraining_tells_one_to_try_next_is_in_the_demos_transcript() -> None:
+    summary = SimpleNamespace(model="heatmark-demo", version="1")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = "".join(f"  {command}\n      {what}\n" for command, what in Summary.next_commands(summary))  # type: ignore[arg-type]
+    assert f"Next:\n{told}```" in readme

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 
 from components.metrics.summary import FIGURES
 
-# What MLflow takes as a metric's name; a slash puts it into a group of its page.
+# What MLflow takes as a metric's name, if it is also a path that needs no tidying; a slash puts it into a group of its page.
 NAME = re.compile(r"[\w\-. :/]{1,250}")
 
 
@@ -19,7 +20,7 @@ def logged_metrics(metrics: dict) -> dict[str, float]:
     found = {f"test_{name}": value for name, value in _figures(metrics)}
     for subset, of in metrics["subsets"].items():
         found |= {f"test_{subset}/{name}": value for name, value in _figures(of)}
-    return {name: value for name, value in found.items() if NAME.fullmatch(name)}
+    return {name: value for name, value in found.items() if NAME.fullmatch(name) and posixpath.normpath(name) == name}
 
 
 def _figures(of: dict) -> Iterator[tuple[str, float]]:

@@ -83,8 +83,10 @@ class Known:
         tags, what = registry.tags(version), f"{registry.name} version {version}"
         run = tags.get("run_id", "")
         with tempfile.TemporaryDirectory() as folder:
-            # As plain YAML: a version that an earlier code made has a card, too.
+            # As plain YAML: a version that an earlier code made, with other keys, may have a card, too.
             params = yaml.safe_load(params_file(registry.client, run, what, Path(folder)).read_text(encoding="utf-8"))
+            if "datasets" not in params:
+                raise ValueError(f"{what} was made by a code from before recipes named `datasets`: it can have no card")
             metrics = _evaluation(registry, tags, "metrics.json", Path(folder), what)
             model = registry.model_folder(version, Path(folder) / "model")
             said = json.loads(metrics.read_text(encoding="utf-8"))

@@ -89,7 +89,6 @@ def register(
     tags[LICENCES] = licences(params, parent, client)
     run.log_params(params.model_dump())
     run.log_metrics(logged_metrics(metrics))
-    run.log_datasets(dataset_versions(params))
     for path in sorted(reports.iterdir()):
         if path.is_file() and not path.name.startswith("."):
             run.log_file(path, "evaluation")
@@ -98,6 +97,7 @@ def register(
     if version is None:
         # Once: a later call measures the same training again, but did not train it from today's data and commit.
         run.set_tags(tags)
+        run.log_datasets(dataset_versions(params))
         for path in (made / "code" / "train.json", *(ROOT / name for name in PROVENANCE)):
             run.log_file(path, "provenance")
         run.log_text(git_changes(), CHANGES)
@@ -122,10 +122,10 @@ def register(
 
 
 def introduce(registry: tracking.Registry, run: tracking.Run, known: Known, recipe: str) -> None:
-    """Says on MLflow's pages what the registered model, the version and its run are."""
+    """Says on MLflow's pages what the version is, and what its run and the registered model are, unless somebody has said so."""
     text = description(known)
     registry.describe(known.version, text)
-    run.describe(text)
+    run.introduce(text)
     scheme = known.model.config.scheme
     registry.introduce(
         f"Models that find the {scheme.num_landmarks} landmarks of scheme `{scheme.name}`, made by the recipe `{recipe}`. "

@@ -40,6 +40,7 @@ WAIT_S = 10
 # After a server did not answer: so long points of the curves only wait, so that asking does not hold up a training.
 PAUSE_S = 60
 EXAMPLE = {"images": np.zeros((1, 64, 64, 3), np.uint8), "boxes": np.array([[8, 8, 56, 56]], np.float32)}
+NOTE = "mlflow.note.content"  # what MLflow's page shows as a run's description
 BATCH = 500  # metrics that are sent together; MLflow takes 1000
 for _noisy in ("mlflow", "alembic"):  # they tell of every table they create
     logging.getLogger(_noisy).setLevel(logging.WARNING)
@@ -277,9 +278,10 @@ class Run:
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.client.log_batch(self.id, tags=[RunTag(name, value) for name, value in tags.items()])
 
-    def describe(self, text: str) -> None:
-        """What its page says of it, as Markdown."""
-        self.set_tags({"mlflow.note.content": text})
+    def introduce(self, text: str) -> None:
+        """What its page says of it, as Markdown, where it says nothing yet."""
+        if not self.client.get_run(self.id).data.tags.get(NOTE):
+            self.set_tags({NOTE: text})
 
     def log_datasets(self, versions: Mapping[str, str]) -> None:
         """Datasets that it learnt from, by name and version; a second time changes nothing."""
@@ -560,11 +562,9 @@ class Registry:
         found = self.client.search_model_versions(f"name = '{self.name}' and tags.`{KEY_TAG}` = '{key}'")
         return max((str(version.version) for version in found), key=int, default=None)
 
-    def add(self, source: str, run: Run, tags: Mapping[str, str], model_id: str, description: str | None = None) -> str:
-        """Registers a logged model; tags and description come with it, so that no version is ever without."""
-        version = self.client.create_model_version(
-            self.name, source, run.id, tags=dict(tags), model_id=model_id, description=description
-        )
+    def add(self, source: str, run: Run, tags: Mapping[str, str], model_id: str) -> str:
+        """Registers a logged model; tags come with it, so that no version is ever without."""
+        version = self.client.create_model_version(self.name, source, run.id, tags=dict(tags), model_id=model_id)
         return str(version.version)
 
     def describe(self, version: str, text: str) -> None:
@@ -572,8 +572,9 @@ class Registry:
         self.client.update_model_version(self.name, version, text)
 
     def introduce(self, text: str, tags: Mapping[str, str]) -> None:
-        """What the page of the registered model says of it, as Markdown, and its tags."""
-        self.client.update_registered_model(self.name, text)
+        """What the page of the registered model says of it, as Markdown, where it says nothing yet, and its tags."""
+        if not self.client.get_registered_model(self.name).description:
+            self.client.update_registered_model(self.name, text)
         for name, value in tags.items():
             self.client.set_registered_model_tag(self.name, name, value)
 

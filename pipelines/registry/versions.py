@@ -58,7 +58,8 @@ def show(registry: tracking.Registry, version: str) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     facts = {"aliases": " ".join(aliases) or "none", "registered": when(found.registered_ms)}
-    for name, value in {**facts, **dict(sorted(found.tags.items()))}.items():
+    said = {name: value for name, value in sorted(found.tags.items()) if value}
+    for name, value in {**facts, **said}.items():
         table.add_row(cell(name), cell(value))
     return table
 

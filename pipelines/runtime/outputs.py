@@ -40,14 +40,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def resumable_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
-    """As `whole_folder`, but what a block that was cut short has written stays beside `path`, for one that goes on.
-
-    What ends in a ValueError is not cut short: there is nothing to go on with, unless there was before.
+def resumable_folder(path: Path, journal: str, resume: bool, overwrite: bool) -> Iterator[Path]:
+    """As `whole_folder`, but what a block that did not end well has written stays beside `path`, for one that goes on.
 
     Args:
         path: Of the folder.
-        resume: Whether to go on with what is there; else it must be none.
+        journal: Name of a file in it: while it is there, there is something to go on with; it is none of the output.
+        resume: Whether to go on with what is there; else there must be nothing.
         overwrite: Whether to begin anew whatever is there.
 
     Raises:
@@ -55,6 +54,8 @@ def resumable_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path
     """
     partial, former = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.former")
     try:
+        if former.exists() and not path.exists():  # a crash between the two renames below
+            former.rename(path)
         partial.mkdir(parents=True, exist_ok=True)
         place = os.open(partial, os.O_RDONLY)
     except OSError as error:
@@ -62,21 +63,22 @@ def resumable_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path
     try:
         if not _taken(place):  # the folder itself is the lock: it goes with it when it is renamed
             raise ValueError(f"another process is writing {path} ({neighbours.names(neighbours.holding(partial))})")
-        begun = any(partial.iterdir())
+        begun = (partial / journal).exists()
         if begun and not resume and not overwrite:
             raise ValueError(f"work on {path} was cut short: go on with it by --resume, or begin anew by --overwrite")
-        if begun and not resume:
+        if not begun or not resume:
             _empty(partial)
         try:
             yield partial
-        except ValueError:
-            if not begun:
+        except BaseException:
+            if not (partial / journal).exists():
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         shutil.rmtree(former, ignore_errors=True)
         if path.exists():
             path.rename(former)
         partial.rename(path)
+        (path / journal).unlink(missing_ok=True)
         shutil.rmtree(former, ignore_errors=True)
     finally:
         os.close(place)

@@ -96,6 +96,18 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         raise ValueError(f"{path}: {error}") from error
 
 
+def schema_names(path: Path) -> list[str]:
+    """Names of a Parquet file's columns.
+
+    Raises:
+        ValueError: Missing, damaged or not Parquet.
+    """
+    try:
+        return pq.read_schema(path).names
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
 def shards(folder: Path, split: str) -> list[Path]:
     """A split's shards in order, as preprocess cut them.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.runtime.tables import read_table
+from pipelines.runtime.tables import read_table, schema_names
 from pipelines.serving.inputs import Input, shown
 
 COLUMNS = ("image", "x0", "y0", "x1", "y1")
@@ -49,12 +49,11 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    table = read_table(path)
-    if missing := [name for name in COLUMNS if name not in table.column_names]:
+    if missing := [name for name in COLUMNS if name not in schema_names(path)]:
         raise ValueError(
             f"{shown(str(path))}: expected the columns {','.join(COLUMNS)}; there is no {','.join(missing)}"
         )
-    for number, row in enumerate(table.select(COLUMNS).to_pylist()):
+    for number, row in enumerate(read_table(path, list(COLUMNS)).to_pylist()):
         if not isinstance(row["image"], str):
             raise ValueError(f"{shown(str(path))}: row {number}: expected the name of a picture, got {row['image']!r}")
         yield f"{shown(str(path))}: row {number}", row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -51,6 +52,17 @@ def gather(places: Sequence[Path]) -> list[Input]:
             both = " and ".join(dict.fromkeys(shown(str(one.path)) for one in (other, picture)))
             raise ValueError(f"{both} would be drawn twice as {shown(picture.drawing)}: give them one after the other")
     return found
+
+
+def fingerprint(sources: Sequence[Input]) -> str:
+    """A hash of which files they are, how large, and of when."""
+    known = hashlib.sha256()
+    for source in sources:
+        stat = source.path.stat()
+        known.update(
+            f"{source.path}\0{source.name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape")
+        )
+    return known.hexdigest()
 
 
 def with_standard_input(places: Sequence[Path], folder: Path) -> list[Path]:

@@ -59,8 +59,11 @@ def read(source: Input, where: Where) -> Task:
 
 def asks_to_be_turned(path: Path) -> bool:
     """Whether the EXIF data of a picture, which was read before, say that it lies on its side or is mirrored."""
-    with Image.open(path) as picture:
-        return picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    with Image.open(path, formats=images.FORMATS) as picture:
+        try:
+            return picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        except Exception:  # Pillow raises several kinds for damaged EXIF data, which then say nothing
+            return False
 
 
 def batches(sources: list[Input], where: Where) -> Iterator[list[Task]]:

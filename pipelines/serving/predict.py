@@ -14,10 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from components.configuration import check_known
+from components.limits import SHARE, check_range
 from pipelines.runtime import command
 from pipelines.runtime.outputs import resumable_folder
 from pipelines.runtime.progress import Progress
-from pipelines.serving.inputs import Input, gather, shown, with_standard_input
+from pipelines.serving.inputs import Input, fingerprint, gather, shown, with_standard_input
 from pipelines.serving.journal import JOURNAL, Journal, Record
 from pipelines.serving.looking import Looking, batches
 from pipelines.serving.model import load
@@ -152,6 +153,7 @@ def main(
     """
     command.take_kill_as_ctrl_c()
     check_known(TABLES, "format", form)
+    check_range("--min-confidence", min_confidence, SHARE)
     others = [*inputs, *filter(None, [boxes, detector]), *filter(Path.exists, [Path(model)])]
     check_place(out, overwrite, others)
     if any(map(is_video, inputs)):
@@ -161,7 +163,9 @@ def main(
             )
         from pipelines.serving import predict_video  # which stands on this file
 
-        predict_video.main(inputs, model, out, boxes, whole, detector, form, min_confidence, pictures, smooth)
+        predict_video.main(
+            inputs, model, out, boxes, whole, detector, form, min_confidence, pictures, smooth, overwrite
+        )
         return
     if smooth:
         raise ValueError("--smooth is over time: it is for a video")
@@ -198,32 +202,33 @@ def run(
         )
     how = {
         "model": looking.model.identity,
+        "inputs": fingerprint(sources),
         "where": where.identity,
+        "format": form,
         "passes": looking.passes,
         "min_confidence": looking.min_confidence,
         "drawn": looking.pictures,
     }
     began, journal = time.monotonic(), None
     try:
-        with resumable_folder(out, resume, overwrite) as partial:
+        with resumable_folder(out, JOURNAL, resume, overwrite) as partial:
             journal = Journal(partial, how)
             before = len(journal.done)
             find_all(looking, sources, where, journal, partial, on_ray)
             summary = Summary.of(journal)
             if not summary.num_faces:
                 summary.say()
+                (partial / JOURNAL).unlink()
                 raise ValueError(f"nothing was found: none of {len(sources)} pictures could be used")
             TABLES[form](journal.records(), partial, looking.model.scheme, False)
             summary.write(partial / SUMMARY, how)
-            (partial / JOURNAL).unlink()
-    except KeyboardInterrupt:
-        if journal is None:
-            raise
-        done = f"{len(journal.done)} of {len(sources)} pictures are done"
-        print(f"predict: {done}; the same command with --resume goes on from there", flush=True)
+    except BaseException as error:
+        if journal is not None and journal.path.exists():
+            done = f"{len(journal.done)} of {len(sources)} pictures are done"
+            print(f"predict: {done}; the same command with --resume goes on from there", flush=True)
+        if isinstance(error, OSError):
+            raise ValueError(f"cannot write {shown(str(out))}: {error.strerror}") from error
         raise
-    except OSError as error:
-        raise ValueError(f"cannot write {shown(str(out))}: {error.strerror}") from error
     summary.say()
     rate = "" if before else f", {summary.num_faces / max(time.monotonic() - began, 1e-9):.0f} faces/s"
     print(f"predict: {summary.num_faces} faces on {summary.num_pictures} pictures{rate}: {shown(str(out))}")

@@ -13,10 +13,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.runtime.outputs import whole_folder
+import numpy as np
+
+from components.boxes import boxes_on
+from pipelines.runtime.outputs import resumable_folder
 from pipelines.runtime.progress import Progress
 from pipelines.serving.inputs import Input, gather, shown
-from pipelines.serving.journal import Record, rounded
+from pipelines.serving.journal import JOURNAL, Record, rounded
 from pipelines.serving.model import Model, load
 from pipelines.serving.predict import DRAWN, MADE_BY, SUMMARY
 from pipelines.serving.tables import TABLES
@@ -34,7 +37,8 @@ class Following:
         model: That finds them.
         video: In which.
         source: The video as an input.
-        where: The faces of the first frame.
+        boxes: (F, 4), of the first frame's faces, px.
+        where: What said so.
         smooth: Whether landmarks are smoothed over time.
         min_confidence: Mean confidence, below which a face is left out of a frame.
         num_frames: Read so far.
@@ -45,6 +49,7 @@ class Following:
     model: Model
     video: Video
     source: Input
+    boxes: np.ndarray
     where: Where
     smooth: bool
     min_confidence: float
@@ -54,12 +59,11 @@ class Following:
 
     def records(self, drawing: Path | None) -> Iterator[Record]:
         """What is found in each frame; drawn into a video meanwhile."""
-        boxes = self.where.boxes(self.source, next(self.video.frames()))
         progress = Progress("predict", self.video.declared, "frames")
         with ExitStack() as stack:
             size = self.video.fps, self.video.height, self.video.width
             write = stack.enter_context(whole_video(drawing, *size)) if drawing else None
-            for frame in find_in_video(self.model, self.video, boxes, self.smooth):
+            for frame in find_in_video(self.model, self.video, self.boxes, self.smooth):
                 sure = frame.faces.confidence.mean(axis=1) >= self.min_confidence
                 faces, tracks = frame.faces.chosen(sure), frame.tracks[sure].tolist()
                 self.num_frames += 1
@@ -103,6 +107,19 @@ class Following:
             print(f"predict: frames are turned by {self.video.turned_deg} degrees, as the video asks", flush=True)
 
 
+def first_boxes(video: Video, source: Input, where: Where) -> np.ndarray:
+    """Boxes (F, 4) of the faces on a video's first frame, px.
+
+    Raises:
+        ValueError: There is none, or one in which nothing can be found.
+    """
+    first = next(video.frames())
+    try:
+        return boxes_on(first, where.boxes(source, first))
+    except ValueError as error:
+        raise ValueError(f"{shown(source.name)}, first frame: {error}") from error
+
+
 def drawing(name: str) -> str:
     """Name of the video with landmarks on it: the same, or a second end where no such video is written here."""
     return name if Path(name).suffix.lower() in CODECS else f"{name}.mp4"
@@ -119,6 +136,7 @@ def main(
     min_confidence: float,
     pictures: bool,
     smooth: bool,
+    overwrite: bool,
 ) -> None:
     """Finds landmarks on the video that is the only one of INPUTS; OUT may be written.
 
@@ -131,13 +149,14 @@ def main(
         raise ValueError("a .pts file is of a picture: for a video choose another --format")
     video, (source,) = Video(inputs[0]), gather(inputs)
     where = chosen([source], boxes, whole, detector)
-    following = Following(load(model), video, source, where, smooth, min_confidence)
+    following = Following(load(model), video, source, first_boxes(video, source, where), where, smooth, min_confidence)
     print(
         f"predict: a video, {where.said} on its first frame; the model knows boxes drawn {DRAWN[following.model.box]}",
         flush=True,
     )
     try:
-        with whole_folder(out) as partial:
+        # No journal: what did not end well leaves nothing. But pictures' work that was cut short there is not lost unasked.
+        with resumable_folder(out, JOURNAL, False, overwrite) as partial:
             write(following, partial, form, pictures)
     except OSError as error:
         raise ValueError(f"cannot write {shown(str(out))}: {error.strerror}") from error

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import ray.data
 from ray.util.annotations import RayDeprecationWarning
 
+from components.model_file import CONFIG, WEIGHTS
 from pipelines.runtime import cluster
 from pipelines.serving.inputs import Input
 from pipelines.serving.journal import Record
 from pipelines.serving.looking import Looking, read
-from pipelines.serving.model import load
-from pipelines.serving.where import Where
+from pipelines.serving.model import ONNX, fetched, load
+from pipelines.serving.where import Detected, Where, detector_of
 
 # CPUs of a task that reads, and of an actor where it predicts on them: together they leave no core idle.
 READING, PREDICTING = 0.25, 0.75
@@ -26,6 +29,8 @@ TOGETHER = 8
 def read_some(row: dict[str, Any]) -> dict[str, Any]:
     """A row's pictures, with where their faces are -> the same, read."""
     sources, where = row["work"]
+    if isinstance(where, Detected):
+        detector_of(where.path)  # where it cannot be had, that is no fault of a picture's
     return {"work": [read(source, where) for source in sources]}
 
 
@@ -33,16 +38,21 @@ class Finder:
     """A model in an actor.
 
     Args:
-        model: As `load` takes it; a folder or file must be reachable from every node.
+        files: Of the saved or exported model, by their names.
         out: Where pictures are drawn; reachable from every node.
         how: Of `Looking`, but for the model.
     """
 
-    def __init__(self, model: str, out: str, how: dict[str, Any]) -> None:
+    def __init__(self, files: dict[str, bytes], out: str, how: dict[str, Any]) -> None:
         import torch
 
         torch.set_num_threads(1)
-        self.looking, self.out = Looking(load(model), **how), Path(out)
+        with TemporaryDirectory() as place:
+            for name, data in files.items():
+                (Path(place) / name).write_bytes(data)
+            exported = next((Path(place) / name for name in files if name.endswith(ONNX)), None)
+            self.looking = Looking(load(exported or Path(place)), **how)
+        self.out = Path(out)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row's pictures that were read -> what became of them."""
@@ -60,8 +70,11 @@ def find_all_on_ray(
     """Finds the faces of all pictures; hands over what became of them, some at a time, in their order.
 
     Raises:
-        ValueError: A worker died again and again.
+        ValueError: A worker died again and again, or the model is another one meanwhile.
     """
+    files = files_of(model)
+    if hashlib.sha256(files.get(CONFIG) or next(iter(files.values()))).hexdigest() != looking.model.identity:
+        raise ValueError(f"{model} is another model than a moment ago: try again")
     how = {"passes": looking.passes, "min_confidence": looking.min_confidence, "pictures": looking.pictures}
     parts = [sources[first : first + TOGETHER] for first in range(0, len(sources), TOGETHER)]
     tries = {"max_restarts": cluster.MAX_RETRIES, "max_task_retries": cluster.MAX_RETRIES}
@@ -76,7 +89,7 @@ def find_all_on_ray(
                 .map(read_some, num_cpus=READING)
                 .map(
                     Finder,
-                    fn_constructor_args=(_from_anywhere(model), str(out.resolve()), how),
+                    fn_constructor_args=(files, str(out.resolve()), how),
                     compute=actors,
                     num_cpus=0 if gpus else PREDICTING,
                     num_gpus=1 if gpus else 0,
@@ -87,6 +100,14 @@ def find_all_on_ray(
             done(row["work"])
 
 
-def _from_anywhere(model: str) -> str:
-    """A model's name that does not hang on the working directory."""
-    return str(Path(model).resolve()) if Path(model).exists() else model
+def files_of(model: str) -> dict[str, bytes]:
+    """The files of a model, fetched once for all actors: an alias may move, and not every node reaches what this one does.
+
+    Raises:
+        ValueError: There is no such model.
+    """
+    if model.endswith(ONNX) and not Path(model).is_dir():
+        return {Path(model).name: Path(model).read_bytes()}
+    with TemporaryDirectory() as place:
+        folder = fetched(model, Path(place)).folder
+        return {name: (folder / name).read_bytes() for name in (CONFIG, WEIGHTS)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -89,11 +90,11 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_pts(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
-    """one.pts for one.jpg, or one_0.pts and so on of several faces, in 300-W's form: px from 1, as its own files have them."""
+    """one.pts for one.jpg, or one.face0.pts and so on of several faces, in 300-W's form: px from 1, as its own files have them."""
     for record in records:
         several = len(record["faces"]) > 1
         for number, face in enumerate(record["faces"]):
-            path = folder / (without_end(record["image"]) + (f"_{number}.pts" if several else ".pts"))
+            path = folder / (without_end(record["image"]) + (f".face{number}.pts" if several else ".pts"))
             path.parent.mkdir(parents=True, exist_ok=True)
             points = "".join(f"{x + 1:.3f} {y + 1:.3f}\n" for x, y in face["landmarks"])
             path.write_text(f"version: 1\nn_points: {scheme.num_landmarks}\n{{\n{points}}}\n", encoding="ascii")
@@ -112,7 +113,7 @@ def check_names(form: str, names: Iterable[str]) -> None:
     """
     owners: dict[str, str] = {}
     for name in names if form == "pts" else ():
-        other = owners.setdefault(without_end(name), name)
+        other = owners.setdefault(re.sub(r"\.face\d+$", "", without_end(name)), name)
         if other != name:
             raise ValueError(f"{shown(other)} and {shown(name)} would have the same .pts file: choose another --format")
 

@@ -70,7 +70,7 @@ class Video:
             self.declared = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
             self.turned_deg = int(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
             self._check_size(self.height, self.width)
-            if not capture.grab():
+            if not capture.read()[0]:
                 raise ValueError(f"{shown(str(path))}: a video without a frame that can be read; it may be cut off")
         if not (math.isfinite(self.fps) and FPS[0] <= self.fps <= FPS[1]):
             raise ValueError(f"{shown(str(path))}: expected {FPS[0]:g} to {FPS[1]:g} frames a second, got {self.fps:g}")

@@ -111,7 +111,7 @@ class Detected:
 
     def __init__(self, path: Path) -> None:
         detector_of(path)  # now, rather than at the first picture
-        self.path, self.identity = path, f"detector {sha256(path)}"
+        self.path, self.identity = path.resolve(), f"detector {sha256(path)}"
 
     def wanted(self, source: Input) -> int:
         return 1

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import yaml
@@ -17,6 +19,32 @@ import yaml
 from pipelines.params import Params, load_params
 from pipelines.runtime.outputs import whole_folder
 from studies.trainings.one import CURVES, MODEL, PARAMS, PREDICTED, SECONDS
+
+
+class Children:
+    """Processes that end together: once they were stopped, none is begun any more."""
+
+    def __init__(self) -> None:
+        self.begun: list[subprocess.Popen] = []
+        self.stopped, self.lock = False, Lock()
+
+    def begin(self, words: list[str], **how: Any) -> subprocess.Popen:
+        """Begins one more, in whatever thread.
+
+        Raises:
+            ValueError: They were stopped.
+        """
+        with self.lock:
+            if self.stopped:
+                raise ValueError("stopped before it was begun")
+            self.begun.append(subprocess.Popen(words, **how))
+            return self.begun[-1]
+
+    def stop(self) -> None:
+        with self.lock:
+            self.stopped = True
+            for child in self.begun:
+                child.terminate()
 
 
 @dataclass(frozen=True)
@@ -72,8 +100,8 @@ class Run:
             raise ValueError(f"{self.folder} was tested on {len(predicted)} faces, not on these {num_faces}")
         return predicted
 
-    def train(self, params: Params, crops: Path, children: list[subprocess.Popen]) -> None:
-        """Trains in a process of its own, which is added to `children`.
+    def train(self, params: Params, crops: Path, children: Children) -> None:
+        """Trains in a process of its own, one of `children`.
 
         Raises:
             ValueError: The training failed; with its last word.
@@ -83,8 +111,7 @@ class Run:
             (partial / PARAMS).write_text(text, encoding="utf-8")
             words = [sys.executable, "-m", "studies.trainings.one", str(crops), str(partial)]
             with self.log.open("w", encoding="utf-8") as log:
-                child = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
-            children.append(child)
+                child = children.begin(words, stdout=log, stderr=subprocess.STDOUT)
             if code := child.wait():
                 lines = self.log.read_text(encoding="utf-8").strip().splitlines() or [f"it ended with {code}"]
                 raise ValueError(f"{self}: {lines[-1]} (all that it said is in {self.log})")
@@ -112,7 +139,7 @@ def train_all(wanted: Mapping[Run, tuple[Params, Path]], at_once: int) -> None:
     for run, (params, _) in wanted.items():
         if run.done and run.params() != params:
             raise ValueError(f"{run.folder} was trained by another recipe or for other epochs: choose another OUT")
-    children: list[subprocess.Popen] = []
+    children = Children()
     with ThreadPoolExecutor(at_once) as pool:
         jobs = [pool.submit(run.train, *how, children) for run, how in wanted.items() if not run.done]
         try:
@@ -121,6 +148,5 @@ def train_all(wanted: Mapping[Run, tuple[Params, Path]], at_once: int) -> None:
         except BaseException as stopped:
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(stopped, KeyboardInterrupt):
-                for child in children:
-                    child.terminate()
+                children.stop()
             raise

@@ -27,7 +27,7 @@ __all__ = ["registered"]
 
 ROOT = Path(__file__).parents[2]
 CHAMPION = "models:/heatmark-tiny@champion"
-ENDED = "serve: ended; what was asked before is answered\n"
+ENDED = "serve: ended; what could be answered within 10 s is answered\n"
 BOX = [20.0, 24.5, 101.0, 110.0]
 # Another version of the same weights, or the champion's alias on another version.
 ADD = """

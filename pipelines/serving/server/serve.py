@@ -63,7 +63,7 @@ def main(model: str, port: int = 8080) -> None:
         try:
             uvicorn.Server(config).run(sockets=[own])
         except KeyboardInterrupt:  # uvicorn ends well at a signal, and sends it on
-            print("serve: ended; what was asked before is answered")
+            print("serve: ended; what could be answered within 10 s is answered")
 
 
 if __name__ == "__main__":

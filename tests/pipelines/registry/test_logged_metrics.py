@@ -21,6 +21,10 @@ def test_all_faces_and_each_subset_have_their_figures_with_both_ends_of_the_inte
 
 def test_a_subset_whose_name_mlflow_does_not_take_is_left_to_the_file() -> None:
     logged = logged_metrics(
-        {**FIGURES, **INTERVALS, "subsets": {name: {**FIGURES, **INTERVALS} for name in ("a$", "x" * 300)}}
+        {
+            **FIGURES,
+            **INTERVALS,
+            "subsets": {name: {**FIGURES, **INTERVALS} for name in ("a$", "x" * 300, "hard/", "a/./b", "a/../c")},
+        }
     )
     assert set(logged) == {f"test_{name}" for name in EXPECTED}

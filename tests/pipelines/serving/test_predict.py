@@ -22,7 +22,7 @@ from PIL import Image
 from components import images
 from components.calibration import ExpectedError
 from components.datasets import DATASETS
-from pipelines.serving.model import load
+from pipelines.serving.model import Model, load
 from pipelines.serving.predict import main
 
 
@@ -226,6 +226,9 @@ def test_two_pictures_that_would_have_one_pts_file_are_refused_before_any_is_rea
     (photos / "one.jpg").write_bytes(b"")
     with pytest.raises(ValueError, match=r"photos/one\.jpg and photos/one\.png would have the same \.pts file"):
         main([photos], str(model_folder), tmp_path / "out", whole=True, form="pts")
+    (photos / "one.jpg").rename(photos / "one.face0.jpg")  # as the first of two faces of one.png would be called
+    with pytest.raises(ValueError, match=r"would have the same \.pts file"):
+        main([photos], str(model_folder), tmp_path / "out", whole=True, form="pts")
 
 
 def test_a_format_that_is_none_and_a_model_that_takes_one_look_only_are_refused(
@@ -246,6 +249,20 @@ def test_ten_faces_of_one_picture_are_ten_rows(photos, model_folder, tmp_path):
     (tmp_path / "boxes.csv").write_text("image,x0,y0,x1,y1\n" + rows)
     main([photos / "one.png"], str(model_folder), tmp_path / "out", boxes=tmp_path / "boxes.csv")
     assert list(range(10)) == [int(row["face"]) for row in table(tmp_path / "out")]
+
+
+def test_damaged_exif_data_say_nothing_of_turning(photos, model_folder, tmp_path, capsys):
+    for name in ("png", "webp"):
+        Image.open(photos / "one.png").save(photos / f"damaged.{name}", exif=b"Exif\0\0not a TIFF file at all")
+    main([photos / "damaged.png", photos / "damaged.webp"], str(model_folder), tmp_path / "out", whole=True)
+    assert 2 == len(table(tmp_path / "out"))
+    assert "to be turned" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 50.0, float("nan")])
+def test_a_least_confidence_that_is_no_share_is_refused_at_once(confidence, photos, model_folder, tmp_path):
+    with pytest.raises(ValueError, match="--min-confidence"):
+        main([photos], str(model_folder), tmp_path / "out", whole=True, min_confidence=confidence)
 
 
 def test_a_picture_of_one_pixel_has_landmarks_like_any_other(photos, model_folder, tmp_path):
@@ -311,7 +328,7 @@ def test_work_that_was_stopped_goes_on_and_comes_to_the_same_as_if_it_had_not(ma
     assert not out.exists()
     with pytest.raises(ValueError, match="was cut short: go on with it by --resume, or begin anew by --overwrite"):
         main([many], str(model_folder), out, whole=True)
-    with pytest.raises(ValueError, match="was begun in another way: passes was 1, is 2"):
+    with pytest.raises(ValueError, match="was begun in another way, with other passes: go on in the way it was begun"):
         main([many], str(model_folder), out, whole=True, passes=2, resume=True)
     capsys.readouterr()
     main([many], str(model_folder), out, whole=True, resume=True)
@@ -324,6 +341,32 @@ def test_work_that_was_stopped_goes_on_and_comes_to_the_same_as_if_it_had_not(ma
     assert ["out", "photos", "whole"] == sorted(path.name for path in tmp_path.iterdir())
 
 
+def test_work_that_an_error_ended_goes_on_too(many, model_folder, tmp_path, capsys, monkeypatch):
+    """As a worker of Ray that died again and again ends it: in a ValueError, after some pictures are done."""
+    real, calls = Model.find, []
+
+    def failing(self, *args):
+        calls.append(1)
+        if len(calls) == 3:
+            raise ValueError("a worker process died")
+        return real(self, *args)
+
+    monkeypatch.setattr(Model, "find", failing)
+    with pytest.raises(ValueError, match="a worker process died"):
+        main([many], str(model_folder), tmp_path / "out", whole=True)
+    assert "predict: 64 of 203 pictures are done; the same command with --resume goes on" in capsys.readouterr().out
+    main([many], str(model_folder), tmp_path / "out", whole=True, resume=True)
+    assert "predict: 64 of 203 pictures are done already" in capsys.readouterr().out
+    assert 202 == len(table(tmp_path / "out"))
+
+
+def test_work_on_other_pictures_of_the_same_names_does_not_go_on(many, model_folder, tmp_path):
+    cut_short(many, model_folder, tmp_path / "out")
+    (many / "007.png").write_bytes((many / "sub/two.jpg").read_bytes())
+    with pytest.raises(ValueError, match="was begun in another way, with other inputs: "):
+        main([many], str(model_folder), tmp_path / "out", whole=True, resume=True)
+
+
 def test_half_a_line_of_the_journal_is_done_again(photos, model_folder, tmp_path):
     out = tmp_path / "out"
     partial = tmp_path / ".out.partial"
@@ -331,7 +374,7 @@ def test_half_a_line_of_the_journal_is_done_again(photos, model_folder, tmp_path
     partial.mkdir()
     how = {
         name: json.loads((out / "summary.json").read_text())[name]
-        for name in ("model", "where", "passes", "min_confidence", "drawn")
+        for name in ("model", "inputs", "where", "format", "passes", "min_confidence", "drawn")
     }
     (partial / "journal.jsonl").write_text(json.dumps(how) + '\n{"image": "photos/one.p')
     expected = (out / "landmarks.csv").read_bytes()

@@ -96,7 +96,7 @@ def test_a_video_that_is_cut_off_is_said_to_be(clip, drawn, model_folder, tmp_pa
         ({"ray": True}, "it takes no --passes, --ray or --resume"),
         ({"resume": True}, "it takes no --passes, --ray or --resume"),
         ({"form": "pts"}, r"a \.pts file is of a picture"),
-        ({"min_confidence": 1.1}, r"nothing was found on clip\.mp4: no face is sure enough in any frame"),
+        ({"min_confidence": 1.0}, r"nothing was found on clip\.mp4: no face is sure enough in any frame"),
     ],
 )
 def test_what_a_video_does_not_take_is_one_sentence_and_nothing_is_written(
@@ -134,3 +134,19 @@ def test_the_readmes_commands_draw_a_video_and_find_its_face(model_folder, tmp_p
         assert 0 == result.exit_code, result.output
     assert ["clip.mp4", "landmarks.csv", "summary.json"] == sorted(path.name for path in Path("out-video").iterdir())
     assert 2 == len(rows(Path("out-video")))
+
+
+def test_work_on_pictures_that_was_cut_short_is_not_lost_to_a_video(clip, model_folder, tmp_path):
+    partial = tmp_path / ".out.partial"
+    partial.mkdir()
+    (partial / "journal.jsonl").write_text("{}\n")
+    with pytest.raises(ValueError, match="was cut short: go on with it by --resume, or begin anew by --overwrite"):
+        main([clip], str(model_folder), tmp_path / "out", whole=True)
+    assert "{}\n" == (partial / "journal.jsonl").read_text()
+
+
+def test_what_is_wrong_with_the_first_frame_is_said_with_the_videos_name(clip, model_folder, tmp_path):
+    (tmp_path / "boxes.csv").write_text(f"image,x0,y0,x1,y1\n{clip},900,900,950,950\n")
+    with pytest.raises(ValueError, match=r"clip\.mp4, first frame: box 900 900 950 950 lies outside the picture"):
+        main([clip], str(model_folder), tmp_path / "out", tmp_path / "boxes.csv")
+    assert not (tmp_path / "out").exists()

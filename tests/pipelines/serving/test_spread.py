@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.serving.predict import main
 
+HOW = ("model", "inputs", "where", "format", "passes", "min_confidence", "drawn")
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 
@@ -52,7 +53,7 @@ def table(path: Path) -> tuple[list[list[str]], np.ndarray]:
 def test_what_was_done_before_is_not_done_again(photos, boxes, model_folder, tmp_path, capsys):
     out, partial = tmp_path / "out", tmp_path / ".out.partial"
     main([photos], str(model_folder), out, boxes=boxes)
-    how = {name: json.loads((out / "summary.json").read_text())[name] for name in ("model", "where", "passes", "min_confidence", "drawn")}  # fmt: skip
+    how = {name: json.loads((out / "summary.json").read_text())[name] for name in HOW}  # fmt: skip
     partial.mkdir()
     done = [
         {"image": f"photos/{number:02d}.png", "faces": [], "left_out": ["told"], "turned": False}
