@@ -127,7 +127,7 @@ def test_a_folder_that_is_not_ours_alone_is_never_touched(tmp_path: Path) -> Non
         (("--size", "100000"), "draw: --size: expected 64 to 1024, got 100000"),
         (("--workers", "0"), "draw: --workers: expected 1 to 256, got 0"),
         (("--seed", "-1"), "draw: --seed: expected 0 to 9223372036854775807, got -1"),
-        (("--sheet", "sheet.png"), "draw: expected either a FOLDER to draw into or --sheet PATH"),
+        (("--sheet", "sheet.png"), "draw: expected one of a FOLDER to draw into, --sheet PATH and --video PATH"),
     ],
 )
 def test_a_number_that_makes_no_sense_is_one_sentence_and_writes_nothing(
