@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+from components.model import LandmarkModel
 from pipelines.params import load_params
 from studies.inputs.crops import draw_shard
 from studies.inputs.recipe import with_changes
@@ -30,3 +32,13 @@ def small(make_project):
         draw_shard(folder / f"{split}-00000-of-00001.parquet", params, 2, first=2 * number)
     (folder.parent / "wflw").symlink_to("synthetic")
     return project
+
+
+@pytest.fixture(scope="session")
+def untrained(small) -> Path:
+    """A model of that recipe, with random weights, in the copy's folder `untrained`."""
+    torch.manual_seed(0)
+    folder = small.root / "untrained"
+    folder.mkdir()
+    LandmarkModel(load_params(small.root / BASE).model()).save(folder)
+    return folder

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from components.metrics import PROTOCOLS, nme
 from components.model import LandmarkModel
@@ -21,17 +19,8 @@ from studies.trainings.one import predict_each
 PERCENT = r"(-?\d+\.\d\d)%"
 
 
-@pytest.fixture(scope="module")
-def model(small) -> Path:
-    torch.manual_seed(0)
-    folder = small.root / "for_boxes"
-    folder.mkdir()
-    LandmarkModel(load_params(small.root / "recipes/smallest.yaml").model()).save(folder)
-    return folder
-
-
-def test_it_shows_the_error_of_each_box_for_each_number_of_looks(small, model):
-    words = ("for_boxes", "--crops", "crops", "--recipe", "recipes/smallest.yaml", "--figure", "boxes.png")
+def test_it_shows_the_error_of_each_box_for_each_number_of_looks(small, untrained):
+    words = ("untrained", "--crops", "crops", "--recipe", "recipes/smallest.yaml", "--figure", "boxes.png")
     lines = small.run("python", "-m", "studies.boxes", *words).stdout.splitlines()
     assert "| box moved by | larger by | 1 look | 2 looks | 3 looks | second look minus first (95%) |" == lines[0]
     assert [f"| {shift:.0%} | {scale:g} " for shift, scale in boxes.BOXES] == [
@@ -43,14 +32,14 @@ def test_it_shows_the_error_of_each_box_for_each_number_of_looks(small, model):
     assert b"\x89PNG" == (small.root / "boxes.png").read_bytes()[:4]
 
 
-def test_a_box_that_fits_gives_what_an_evaluation_gives(small, model):
+def test_a_box_that_fits_gives_what_an_evaluation_gives(small, untrained):
     """The evaluation cuts from the same stored crops by another way: affines composed, no picture in between."""
     params = load_params(small.root / "recipes/smallest.yaml")
-    table = predict_each(Predictor(str(model)), read_crops(small.root / "crops", "test", params))
+    table = predict_each(Predictor(str(untrained)), read_crops(small.root / "crops", "test", params))
     predicted, truth = (from_column(table, name, 98, 2).astype(np.float64) for name in ("predicted", "landmarks"))
     expected = 100 * nme(predicted, truth, PROTOCOLS["inter_ocular"].normalise(truth, params.model().scheme))
     faces = boxes.Faces.of(small.root / "crops", params)
-    found = boxes.errors(boxes.Model(LandmarkModel.load(model)), faces, faces.boxes, 1, params)
+    found = boxes.errors(boxes.Model(LandmarkModel.load(untrained)), faces, faces.boxes, 1, params)
     np.testing.assert_allclose(expected, found, rtol=1e-3)
 
 

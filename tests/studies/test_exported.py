@@ -6,26 +6,15 @@ import re
 
 import numpy as np
 import pytest
-import torch
 
-from components.model import LandmarkModel
 from pipelines.params import load_params
 from pipelines.training.validation import validation_batches
 from studies import exported
 from studies.inputs.crops import read_crops
 
 
-@pytest.fixture(scope="module")
-def model(small) -> LandmarkModel:
-    torch.manual_seed(0)
-    model = LandmarkModel(load_params(small.root / "recipes/smallest.yaml").model()).eval()
-    (small.root / "for_export").mkdir()
-    model.save(small.root / "for_export")
-    return model
-
-
-def test_it_says_how_far_apart_the_landmarks_lie_in_both_precisions(small, model):
-    words = ("for_export", "--crops", "crops", "--recipe", "recipes/smallest.yaml")
+def test_it_says_how_far_apart_the_landmarks_lie_in_both_precisions(small, untrained):
+    words = ("untrained", "--crops", "crops", "--recipe", "recipes/smallest.yaml")
     _, _, single, half = small.run("python", "-m", "studies.exported", *words).stdout.splitlines()
     number = r"\d+(?:\.\d+)?(?:e-?\d+)?"
     for line, name, limit in ((single, "single", "0.01"), (half, "half", "0.5")):
@@ -36,7 +25,7 @@ def test_it_says_how_far_apart_the_landmarks_lie_in_both_precisions(small, model
     assert float(re.search(r"([\d.]+)% by over", single)[1]) < 1
 
 
-def test_errors_are_those_of_the_landmarks_by_the_recipes_protocol(small, model):
+def test_errors_are_those_of_the_landmarks_by_the_recipes_protocol(small, untrained):
     params = load_params(small.root / "recipes/smallest.yaml")
     faces = list(validation_batches(params, read_crops(small.root / "crops", "test", params), 0, 1))
     truth = np.concatenate([batch["landmarks"] for batch in faces])

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from components.model import LandmarkModel
 from pipelines.params import load_params
 from pipelines.training.validation import validation_batches
 from studies import offset
@@ -18,16 +15,7 @@ from studies.inputs.crops import read_crops
 NUMBER = r"(-?\d+\.\d\d)"
 
 
-@pytest.fixture(scope="module")
-def model(small) -> Path:
-    torch.manual_seed(0)
-    folder = small.root / "untrained"
-    folder.mkdir()
-    LandmarkModel(load_params(small.root / "recipes/smallest.yaml").model()).save(folder)
-    return folder
-
-
-def test_it_says_how_far_right_landmarks_lie_and_what_that_is_worth(small, model):
+def test_it_says_how_far_right_landmarks_lie_and_what_that_is_worth(small, untrained):
     words = ("python", "-m", "studies.offset", "untrained", "--crops", "crops", "--recipe", "recipes/smallest.yaml")
     lines = small.run(*words).stdout.splitlines()
     assert offset.HEADER == lines[0]
@@ -43,12 +31,12 @@ def test_it_says_how_far_right_landmarks_lie_and_what_that_is_worth(small, model
         assert pytest.approx(after - before, abs=0.011) == difference
 
 
-def test_what_annotators_did_lies_on_the_other_side_in_the_mirror(small, model):
+def test_what_annotators_did_lies_on_the_other_side_in_the_mirror(small, untrained):
     """Landmarks moved by 3 px move what is found by 3 px on plain faces, and by as much to the left on mirrored ones."""
     params = load_params(small.root / "recipes/smallest.yaml")
     faces = list(validation_batches(params, read_crops(small.root / "crops", "val", params), 0, 1))
     aside = [{**batch, "landmarks": batch["landmarks"] + np.float32([3, 0])} for batch in faces]
-    before, after = (found(offset.rows(model, {"val": batches}, params)[0]) for batches in (faces, aside))
+    before, after = (found(offset.rows(untrained, {"val": batches}, params)[0]) for batches in (faces, aside))
     assert pytest.approx([before[0] + 3, before[1] - 3], abs=0.011) == after
 
 

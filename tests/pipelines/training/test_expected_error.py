@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from components.codecs import Subpixel
 from components.metrics import PROTOCOLS, calibration
-from components.model import LandmarkModel, ModelConfig
-from components.networks import UNet
+from components.model import LandmarkModel
 from components.schemes import IBUG68
 from pipelines.training import expected_error
 from pipelines.training.expected_error import (
@@ -110,13 +107,6 @@ def test_too_few_faces_say_nothing() -> None:
 
 
 # After a training.
-
-
-@pytest.fixture
-def model() -> LandmarkModel:
-    torch.manual_seed(0)
-    codec = Subpixel(crop=64, stride=4, sigma=1.5, window=5, temperature=10.0)
-    return LandmarkModel(ModelConfig(IBUG68, codec, UNet(width=4), "mse", expand=1.3, box="landmarks"))
 
 
 @pytest.fixture

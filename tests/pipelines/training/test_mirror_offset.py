@@ -7,23 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from components.codecs import Subpixel
-from components.model import LandmarkModel, ModelConfig
-from components.networks import UNet
-from components.schemes import IBUG68
+from components.model import LandmarkModel
 from pipelines.training import mirror_offset
 from pipelines.training.mirror_offset import Offset, measure_offset, with_mirror_offset
 
 Faces = dict[str, np.ndarray]
-
-
-@pytest.fixture
-def model() -> LandmarkModel:
-    torch.manual_seed(0)
-    codec = Subpixel(crop=64, stride=4, sigma=1.5, window=5, temperature=10.0)
-    return LandmarkModel(ModelConfig(IBUG68, codec, UNet(width=4), "mse", expand=1.3, box="landmarks"))
 
 
 @pytest.fixture
