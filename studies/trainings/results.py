@@ -23,7 +23,7 @@ class Results:
 
     Attributes:
         out: Folder of the runs.
-        seeds: A variant counts if all of them are done.
+        seeds: Of the runs.
         faces: Test faces.
         params: Of any run: scheme and protocol are those of all.
     """
@@ -50,9 +50,6 @@ class Results:
 
     def runs(self, variant: str) -> list[Run]:
         return [Run(self.out, variant, seed) for seed in self.seeds]
-
-    def done(self, *variants: str) -> bool:
-        return all(run.done for variant in variants for run in self.runs(variant))
 
     @property
     def truth(self) -> np.ndarray:

@@ -6,7 +6,7 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,15 @@ class Run:
     def params(self) -> Params:
         return load_params(self.folder / PARAMS)
 
+    def check(self, params: Params) -> None:
+        """Refuses a run that was trained otherwise.
+
+        Raises:
+            ValueError: By another recipe.
+        """
+        if self.params() != params:
+            raise ValueError(f"{self.folder} was trained by another recipe or for other epochs: choose another OUT")
+
     def predicted(self, num_faces: int) -> np.ndarray:
         """Landmarks (N, K, 2), (x, y), image px, of the test faces.
 
@@ -123,9 +132,8 @@ def shown(seconds: float | None) -> str:
     return "not timed: resumed" if seconds is None else f"{seconds:.0f} s"
 
 
-def mean_time(runs: Iterable[Run]) -> str:
-    """Of the runs' trainings, as it is shown."""
-    seconds = [run.seconds for run in runs]
+def mean_time(seconds: Sequence[float | None]) -> str:
+    """Of some trainings, as it is shown."""
     known = [each for each in seconds if each is not None]
     return shown(sum(known) / len(known) if len(known) == len(seconds) else None)
 
@@ -137,8 +145,8 @@ def train_all(wanted: Mapping[Run, tuple[Params, Path]], at_once: int) -> None:
         ValueError: One that is done was trained by another recipe, which is said before any work; or a training failed.
     """
     for run, (params, _) in wanted.items():
-        if run.done and run.params() != params:
-            raise ValueError(f"{run.folder} was trained by another recipe or for other epochs: choose another OUT")
+        if run.done:
+            run.check(params)
     children = Children()
     with ThreadPoolExecutor(at_once) as pool:
         jobs = [pool.submit(run.train, *how, children) for run, how in wanted.items() if not run.done]

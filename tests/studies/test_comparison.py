@@ -1,4 +1,4 @@
-"""The comparison, on two faces of each split in a markup of 98 landmarks, by its own two commands."""
+"""The comparison, on two faces of each split in a markup of 98 landmarks, by its own three commands."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ import psutil
 import pytest
 import yaml
 
+from components.codecs import DECODERS
 from components.model import LandmarkModel
 from pipelines.params import load_params
 from pipelines.runtime.tables import from_column
+from pipelines.scoring.predict import Predictor
 from pipelines.training.workers import batch_maker
-from studies.comparison.__main__ import table, train
+from studies.comparison.__main__ import measure, table, train
+from studies.comparison.measured import Kept
 from studies.comparison.variants import PAIRS, READ_BY, VARIANTS, recipe_of
 from studies.comparison.views import disagreement
 from studies.inputs.crops import read_crops
-from studies.trainings.results import Results
+from studies.trainings.one import predict_each
 from studies.trainings.run import Run
 
 ROOT = Path(__file__).parents[2]
 BASE, CROPS = "recipes/smallest.yaml", "crops"
 CHOSEN = ("subpixel, MSE", "subpixel, cross-entropy")
-TABLE = ("python", "-m", "studies.comparison", "table", CROPS, "runs/compared", "--seeds", "0")
+TABLE = ("python", "-m", "studies.comparison", "table", "--kept", "kept.jsonl", "--seeds", "0", "--epochs", "1")
 
 
 def train_words(*variants: str, out: str = "runs/compared", base: str = BASE) -> tuple[str, ...]:
@@ -38,9 +41,15 @@ def train_words(*variants: str, out: str = "runs/compared", base: str = BASE) ->
     return (*words, "--seeds", "0", "--epochs", "1")
 
 
+def measure_words(base: str = BASE) -> tuple[str, ...]:
+    words = ("python", "-m", "studies.comparison", "measure", CROPS, "runs/compared", "--base", base)
+    return (*words, "--seeds", "0", "--epochs", "1", "--kept", "kept.jsonl")
+
+
 @pytest.fixture(scope="module")
 def compared(small):
     small.run(*train_words(*CHOSEN))
+    small.run(*measure_words())
     return small
 
 
@@ -57,28 +66,78 @@ def test_each_variant_is_trained_by_its_recipe_and_predicts_the_test_faces(compa
         assert 0 < run.val_nme
 
 
-def test_the_tables_show_what_is_done_and_leave_out_the_rest(compared):
+def test_the_tables_show_what_was_measured_and_leave_out_the_rest(compared):
     shown = compared.run(*TABLE, "--against", CHOSEN[0]).stdout
     lines = shown.splitlines()
-    assert "2 test faces, wflw98, protocol inter_ocular" == lines[0]
-    rows = [line.split(" | ")[0].removeprefix("| ") for line in lines if re.search(r"\d\.\d\d% \(", line)]
-    decoders = [variant for variant in CHOSEN for _ in READ_BY[variant]]
-    # As the registry has them; of the pairs, the one of which both are there; six decoders each.
-    assert [*CHOSEN, f"{CHOSEN[1]} minus {CHOSEN[0]}", *decoders] == rows
+    assert "2 test faces, wflw98, protocol inter_ocular, tiny" == lines[0]
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in lines if re.search(r"\d\.\d\d%", line)]
+    # As the registry has them; of the pairs, the one of which both are there; each network, read by six decoders.
+    assert [*CHOSEN, f"{CHOSEN[1]} minus {CHOSEN[0]}", *CHOSEN] == rows
     assert "0.00% (0.00% to 0.00%)" in next(line for line in lines if line.startswith(f"| {CHOSEN[0]} | "))
+    assert f"| network | {' | '.join(sorted(DECODERS))} |" in lines
 
 
-def test_its_figures_are_those_of_the_models(compared):
-    results = Results.of(compared.root / "runs/compared", (0,), compared.root / CROPS, CHOSEN[1])
-    (run,) = results.runs(CHOSEN[1])
+def test_what_is_kept_is_what_the_models_find(compared, tmp_path):
+    kept = Kept.read(compared.root / "kept.jsonl")
+    run, training = run_of(compared, CHOSEN[1]), kept.trainings[CHOSEN[1], 0, 1]
     model = LandmarkModel.load(run.folder / "model")
-    faces = read_crops(compared.root / CROPS, "test", results.params)
+    faces = read_crops(compared.root / CROPS, "test", run.params())
+    assert tuple(faces.column("face").to_pylist()) == kept.faces.faces
     truth = from_column(faces, "landmarks", 98, 2).astype(np.float64)
     # By hand: the mean distance over that of the outer eye corners, 60 and 72 in WFLW's order.
     eyes = np.linalg.norm(truth[:, 60] - truth[:, 72], axis=1)
-    expected = 100 * np.linalg.norm(run.predicted(len(faces)) - truth, axis=2).mean(axis=1) / eyes
-    np.testing.assert_allclose(expected, results.errors(CHOSEN[1])[0], rtol=1e-5)
-    assert disagreement(model, faces, results.params) > 0
+
+    def nme(found: np.ndarray) -> np.ndarray:
+        return 100 * np.linalg.norm(found - truth, axis=2).mean(axis=1) / eyes
+
+    np.testing.assert_allclose(nme(run.predicted(len(faces))), training.errors["expectation"], atol=1e-4)
+    assert sorted(DECODERS) == sorted(training.errors)
+    for decoder in ("argmax", "dark"):
+        (tmp_path / decoder).mkdir()
+        model.under(replace(model.config, codec=replace(model.config.codec, decoder=decoder))).save(tmp_path / decoder)
+        found = from_column(predict_each(Predictor(str(tmp_path / decoder)), faces), "predicted", 98, 2)
+        np.testing.assert_allclose(nme(found), training.errors[decoder], atol=1e-4)
+    assert pytest.approx(disagreement(model, faces, run.params()), abs=1e-4) == training.disagreement > 0
+
+
+def test_what_was_kept_of_another_day_stays(compared, tmp_path, monkeypatch):
+    monkeypatch.chdir(compared.root)
+    file, now = tmp_path / "kept.jsonl", Kept.read(Path("kept.jsonl"))
+    former = {key: replace(one, seed=7) for key, one in now.trainings.items()}
+    Kept(now.faces, {one.key: one for one in former.values()}).write(file)
+    given = {"base": Path(BASE), "seeds": [0], "epochs": 1}
+    measure(Path(CROPS), Path("runs/compared"), **given, variants=[CHOSEN[0]], file=file)
+    both = Kept.read(file).trainings
+    assert {(name, 7, 1) for name in CHOSEN} | {(CHOSEN[0], 0, 1)} == set(both)
+    assert now.trainings[CHOSEN[0], 0, 1] == both[CHOSEN[0], 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"out": Path("away")}, "none of the 1 trainings is in away: `train` makes them"),
+        ({"epochs": 2}, "runs/compared/subpixel_MSE_0 was trained by another recipe or for other epochs"),
+        ({"crops": Path("away")}, "away/synthetic has no test shards, as preprocess writes them"),
+        ({"file": Path("foreign.jsonl")}, "foreign.jsonl is nothing that `measure` wrote: a line: Invalid JSON"),
+        (
+            {"file": Path("other.jsonl")},
+            "other.jsonl is of another, or of other faces than these: choose another by --kept",
+        ),
+        ({"file": Path("short.jsonl")}, "short.jsonl has 1 faces, and another number of errors of 'subpixel, MSE'"),
+    ],
+)
+def test_what_cannot_be_kept_together_is_refused_and_nothing_written(words, sentence, compared, monkeypatch):
+    monkeypatch.chdir(compared.root)
+    now = Kept.read(Path("kept.jsonl"))
+    Path("foreign.jsonl").write_text("no JSON\n")
+    replace(now, faces=replace(now.faces, recipe="another")).write(Path("other.jsonl"))
+    replace(now, faces=replace(now.faces, faces=("one",))).write(Path("short.jsonl"))
+    before = {path: path.read_bytes() for path in Path().glob("*.jsonl")}
+    given = {"crops": Path(CROPS), "out": Path("runs/compared"), "base": Path(BASE), "variants": [CHOSEN[0]]}
+    given |= {"seeds": [0], "epochs": 1, "file": Path("kept.jsonl")}
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        measure(**{**given, **words})
+    assert before == {path: path.read_bytes() for path in Path().glob("*.jsonl")}
 
 
 def test_a_model_that_says_the_same_of_every_view_disagrees_by_nothing(compared):
@@ -182,15 +241,15 @@ def test_a_wrong_training_is_refused_before_any_work(words, sentence, compared, 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ({}, "'rounded, MSE' is not there to compare with: no runs/compared/rounded_MSE_0; choose by --against"),
+        ({}, "'rounded, MSE' with seed 0 and 1 epochs is not there to compare with: choose by --against"),
         ({"against": "nope"}, "unknown variant 'nope'; known: hih floor, MSE, "),
-        ({"crops": Path("away"), "against": CHOSEN[0]}, "away/synthetic has no test shards, as preprocess writes them"),
+        ({"file": Path("away.jsonl"), "against": CHOSEN[0]}, "away.jsonl"),
     ],
 )
 def test_tables_of_what_is_not_there_are_refused(words, sentence, compared, monkeypatch):
     monkeypatch.chdir(compared.root)
-    given = {"crops": Path(CROPS), "out": Path("runs/compared"), "against": "rounded, MSE", "seeds": [0]}
-    with pytest.raises(ValueError, match=re.escape(sentence)):
+    given = {"file": Path("kept.jsonl"), "against": "rounded, MSE", "seeds": [0], "epochs": 1}
+    with pytest.raises((ValueError, FileNotFoundError), match=re.escape(sentence)):
         table(**{**given, **words})
 
 
