@@ -36,7 +36,7 @@ def row(results: Results, name: str, first: np.ndarray) -> str:
     subsets = [f"{subset} {errors[:, faces].mean():.2f}%" for subset, faces in results.members().items()]
     twice = np.stack([results.errors_of(found_mirrored(run, results)) for run in runs])
     shown = [val, with_interval(errors), with_interval(errors - first), ", ".join(subsets), with_interval(twice)]
-    return f"| {name} | {' | '.join(shown)} | {mean_time([run.seconds for run in runs])} |"
+    return f"| {name} | {' | '.join(shown)} | {mean_time(runs)} |"
 
 
 def found_mirrored(run: Run, results: Results) -> np.ndarray:

@@ -58,7 +58,6 @@ class Measured:
         variant: Its name in `VARIANTS`.
         seed: Of the training.
         epochs: Of a variant that trains on one view, in that comparison.
-        seconds: Of the training; None where it was not timed.
         disagreement: Of two views of a face, % of the normaliser.
         decoder: Of the variant.
         errors: Decoder -> NME of each face, %.
@@ -67,7 +66,6 @@ class Measured:
     variant: str
     seed: int
     epochs: int
-    seconds: float | None
     disagreement: float
     decoder: str
     errors: dict[str, tuple[float, ...]]

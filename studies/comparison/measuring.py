@@ -26,7 +26,7 @@ def measured(run: Run, epochs: int, results: Results) -> Measured:
     predicted |= {name: read_again(run, name, results) for name in READ_BY.get(run.name, []) if name != own}
     errors = {name: tuple(results.errors_of(found).round(DIGITS).tolist()) for name, found in sorted(predicted.items())}
     apart = disagreement(LandmarkModel.load(run.model), results.faces, run.params())
-    return Measured(run.name, run.seed, epochs, run.seconds, round(apart, DIGITS), own, errors)
+    return Measured(run.name, run.seed, epochs, round(apart, DIGITS), own, errors)
 
 
 def read_again(run: Run, decoder: str, results: Results) -> np.ndarray:

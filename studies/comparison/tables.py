@@ -10,7 +10,6 @@ import numpy as np
 from studies.comparison.measured import Kept, Measured
 from studies.comparison.variants import PAIRS, VARIANTS
 from studies.trainings.results import with_interval
-from studies.trainings.run import mean_time
 
 
 @dataclass(frozen=True)
@@ -54,16 +53,15 @@ class Tables:
             f"minus {self.against} (95%)",
             *subsets,
         ]
-        yield f"| variant | {' | '.join(header)} | disagreement of two views | training |"
-        yield "| --- |" + " --- |" * (len(header) + 2)
+        yield f"| variant | {' | '.join(header)} | disagreement of two views |"
+        yield "| --- |" + " --- |" * (len(header) + 1)
         base = self.errors(self.against)
         for variant in filter(self.done, VARIANTS):
             errors, trainings = self.errors(variant), self.trainings(variant)
             apart = np.mean([one.disagreement for one in trainings])
-            time = mean_time([one.seconds for one in trainings])
             row = [", ".join(f"{seed.mean():.2f}%" for seed in errors), with_interval(errors)]
             row += [with_interval(errors - base), *(f"{errors[:, chosen].mean():.2f}%" for chosen in subsets.values())]
-            yield f"| {variant} | {' | '.join(row)} | {apart:.2f}% | {time} |"
+            yield f"| {variant} | {' | '.join(row)} | {apart:.2f}% |"
 
     def pairs(self) -> Iterator[str]:
         """Differences, seed by seed and face by face."""

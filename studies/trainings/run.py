@@ -6,7 +6,7 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,8 +132,9 @@ def shown(seconds: float | None) -> str:
     return "not timed: resumed" if seconds is None else f"{seconds:.0f} s"
 
 
-def mean_time(seconds: Sequence[float | None]) -> str:
-    """Of some trainings, as it is shown."""
+def mean_time(runs: Iterable[Run]) -> str:
+    """Of the runs' trainings, as it is shown."""
+    seconds = [run.seconds for run in runs]
     known = [each for each in seconds if each is not None]
     return shown(sum(known) / len(known) if len(known) == len(seconds) else None)
 

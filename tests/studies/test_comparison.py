@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -251,6 +252,18 @@ def test_tables_of_what_is_not_there_are_refused(words, sentence, compared, monk
     given = {"file": Path("kept.jsonl"), "against": "rounded, MSE", "seeds": [0], "epochs": 1}
     with pytest.raises((ValueError, FileNotFoundError), match=re.escape(sentence)):
         table(**{**given, **words})
+
+
+def test_the_results_hold_the_tables_of_what_is_kept_in_git():
+    results = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    python (-m studies\.comparison table.*)$", results, re.MULTILINE)
+    assert commands
+    for words in commands:
+        printed = subprocess.run(
+            [sys.executable, *shlex.split(words)], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        rows = [line for line in printed.stdout.splitlines() if line.startswith("|")]
+        assert [] == [row for row in rows if f"\n{row}\n" not in results]
 
 
 # Variants.
