@@ -307,15 +307,26 @@ def register(params: Params) -> Registered:
 
 @task(cache_policy=NO_CACHE, task_run_name="promote")
 def promote(params: Params, registered: Registered) -> Decision:
-    """Makes the version champion, if it is shown to be better on the same test faces."""
+    """Makes the version champion, if it is shown to be better on the same test faces, and a page of how they compare."""
     from pipelines.registry import tracking
+    from pipelines.registry.against import write_against
     from pipelines.registry.promotion import promote as promote_version
 
-    crops, errors = ROOT / "artifacts" / params.name / "crops", ROOT / "reports" / params.name / "errors.parquet"
+    made, reports = ROOT / "artifacts" / params.name, ROOT / "reports" / params.name
+    kept = made / "champion.parquet"
     with tracking.answering():
-        decision = promote_version(params, registered, crops, errors)
-    say(f"promote: {decision.word}: {decision.reason}")
+        decision = promote_version(params, registered, made / "crops", reports / "errors.parquet", kept)
+        say(f"promote: {decision.word}: {decision.reason}")
+        against = write_against(params, registered, decision, reports, kept)
+    say(f"promote: {against}: {page_against(params)}")
     return decision
+
+
+def page_against(params: Params) -> str:
+    """Where the page is that holds the version against the champion."""
+    from pipelines.registry.register import AGAINST
+
+    return f"reports/{params.name}/{AGAINST}"
 
 
 def promote_again(params: Params, registered: Registered) -> Decision:
@@ -361,6 +372,7 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         decision=decision.word,
         reason=decision.reason,
         report=f"reports/{params.name}/report.html",
+        against=page_against(params),
         start=registry.tags(registered.version).get("start", ""),
         drifts=tuple(of_datasets(read_table(reports / TRAINING_FACES), params)),
     )

@@ -28,6 +28,7 @@ class Summary:
         decision: "promote", "keep" or "need more data".
         reason: For it.
         report: Path of the page.
+        against: Path of the page that holds it against the champion.
         start: The model that the training went on from; "" if it began anew.
         drifts: What the training faces of several datasets are like, beside each other.
     """
@@ -43,6 +44,7 @@ class Summary:
     decision: str
     reason: str
     report: str
+    against: str
     start: str
     drifts: tuple[Drift, ...] = ()
 
@@ -62,6 +64,7 @@ class Summary:
             *([("started from", self.start)] if self.start else []),
             ("decision", f"{self.decision}: {self.reason}"),
             ("report", self.report),
+            ("against champion", self.against),
         ]
 
     def _by_dataset(self) -> list[tuple[str, str]]:

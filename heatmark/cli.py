@@ -414,8 +414,11 @@ def compare(
     pair = comparison.Pair.of(registry, version, other)
     listing.print_shown([comparison.table(pair)])
     if page:
-        comparison.write_page(pair, registry.client, page)
-        print(f"compare: {page} shows the faces that changed most")
+        no_pictures = comparison.write_page(pair, registry.client, page)
+        print(
+            f"compare: {page} shows the faces that changed most"
+            + (f", without pictures: {no_pictures}" if no_pictures else "")
+        )
 
 
 @app.command(rich_help_panel=DECIDE)

@@ -99,7 +99,7 @@ def decide(champion: np.ndarray | None, challenger: Measured, policy: PromotionP
             f"{looks} challengers were compared within {YEAR_DAYS} days, as many as promotion.looks_per_year: one more would make "
             f"it likelier than {policy.error_per_year:.0%} that one of them is promoted by chance"
         )
-    difference = _difference(champion, challenger.nme, challenger.subjects, policy)
+    difference = paired(champion, challenger.nme, challenger.subjects, policy.seed_spread)
     chance, said = difference.chance(), _said(champion, challenger.nme, difference)
     allowed = policy.error_per_look
     look = f"by chance {_odds(chance)}, and {_odds(allowed)} is what a look may err"
@@ -111,11 +111,14 @@ def decide(champion: np.ndarray | None, challenger: Measured, policy: PromotionP
     return Keep(f"{'worse' if 1 - chance < SINGLE_LOOK else 'not shown to be better'}: {said}")
 
 
-def _difference(
-    champion: np.ndarray, challenger: np.ndarray, subjects: np.ndarray, policy: PromotionParams
-) -> Difference:
+def paired(champion: np.ndarray, challenger: np.ndarray, subjects: np.ndarray, seed_spread: float) -> Difference:
+    """The challenger's NME (N,) minus the champion's, with what seeds differ by, as a part of the champion's mean.
+
+    Raises:
+        ValueError: Fewer than two subjects.
+    """
     # Both are trainings with a seed: what seeds differ by counts twice.
-    spread = np.sqrt(2) * policy.seed_spread * float(champion.mean())
+    spread = np.sqrt(2) * seed_spread * float(champion.mean())
     return Difference.of(challenger - champion, subjects, spread)
 
 
@@ -134,7 +137,7 @@ def _guarded(champion: np.ndarray, challenger: Measured, policy: PromotionParams
             )
         theirs, ours, subjects = (of[members[name]] for of in (champion, challenger.nme, challenger.subjects))
         margin = share * float(theirs.mean())
-        difference = _difference(theirs, ours, subjects, policy)
+        difference = paired(theirs, ours, subjects, policy.seed_spread)
         beyond = difference.minus(margin)
         if beyond.chance() < GUARD:
             continue

@@ -23,4 +23,13 @@ def model_page(address: str, name: str) -> str:
 def run_page(client: tracking.MlflowClient, run: str, of: str = "") -> str:
     """Of a run, which is there, on the server of that address, or else the tracking server; "" where there is none."""
     address = of or server()
-    return f"{address}/#/experiments/{client.get_run(run).info.experiment_id}/runs/{run}" if address else ""
+    return f"{address}/{_of_run(client, run)}" if address else ""
+
+
+def artifact(client: tracking.MlflowClient, run: str, name: str) -> str:
+    """Of a file of a run, which is there, as MLflow's own pages link it, whichever server shows them."""
+    return f"{_of_run(client, run)}/artifacts/{quote(name)}"
+
+
+def _of_run(client: tracking.MlflowClient, run: str) -> str:
+    return f"#/experiments/{client.get_run(run).info.experiment_id}/runs/{run}"

@@ -110,12 +110,16 @@ def _evaluation(registry: tracking.Registry, tags: Mapping[str, str], name: str,
     return kept
 
 
-def description(known: Known) -> str:
-    """The card as MLflow shows it, below a title of its own and in one line in its table: what does not change after registration."""
+def description(known: Known, against: str) -> str:
+    """The card as MLflow shows it, below a title of its own and in one line in its table: what does not change after registration.
+
+    Args:
+        known: What is known of the version.
+        against: Where the page that holds it against the champion will be, once that is decided.
+    """
     metrics = known.metrics
-    return markdown(
-        f"NME {_with_interval(metrics, 'nme', percent)}, {metrics['num_faces']:,} test faces", sections(known), LONGEST
-    )
+    first = f"NME {_with_interval(metrics, 'nme', percent)}, {metrics['num_faces']:,} test faces"
+    return markdown(f"{first}\n\n[Against the champion]({against})", sections(known), LONGEST)
 
 
 def sections(known: Known) -> list[Section]:

@@ -23,13 +23,13 @@ from pipelines.registry.history import Entry, History
 from pipelines.registry.licences import LICENCES, UNKNOWN, refusal
 from pipelines.registry.register import Registered
 from pipelines.registry.same_faces import same_faces
-from pipelines.runtime.tables import read_table
+from pipelines.runtime.tables import note_of, read_table, with_note, write_table
 from pipelines.scoring.held_out import faces_to_measure
 from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.predict import predict
 
 
-def promote(params: Params, registered: Registered, crops: Path, errors: Path) -> Decision:
+def promote(params: Params, registered: Registered, crops: Path, errors: Path, kept: Path) -> Decision:
     """Decides about a registered version and carries the decision out; one that was decided already stays decided.
 
     Args:
@@ -37,6 +37,7 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
         registered: The version.
         crops: Folder with the shards of each dataset, for measuring the champion on today's test faces.
         errors: The version's errors.parquet.
+        kept: Where the champion's errors are kept, if it is measured again.
 
     Raises:
         ValueError: The champion's model cannot be fetched or measured, or another decision is carried out just now.
@@ -56,7 +57,7 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
         said, looked = Keep(reason), False
     else:
         # What stands is that a person was to be asked, which nobody is any more; the faces were looked at then.
-        said = Promote(stands.reason) if stands else compared(params, registry, champion, crops, table)
+        said = Promote(stands.reason) if stands else compared(params, registry, champion, crops, table, kept)
     decision = AwaitApproval(said.reason) if required and isinstance(said, Promote) else said
     entry = Entry(registry.name, registered.version, decision.word, decision.reason, champion or "")
     carry_out(replace(entry, looked="yes" if looked else "no"), registry)
@@ -65,12 +66,14 @@ def promote(params: Params, registered: Registered, crops: Path, errors: Path) -
 
 
 def compared(
-    params: Params, registry: tracking.Registry, champion: str | None, crops: Path, table: pa.Table
+    params: Params, registry: tracking.Registry, champion: str | None, crops: Path, table: pa.Table, kept: Path
 ) -> Decision:
     """What the gate says, before anybody is asked."""
     # Which faces count is a matter of the truth: the same for both.
     rows = counted(table, params.evaluate.on_test)
-    theirs = None if champion is None else champion_nme(params, registry, champion, crops, table)[rows]
+    theirs = None
+    if champion is not None:
+        theirs = measured(champion_errors(params, registry, champion, crops, table, kept)).nme[rows]
     looks = History(registry).looks(YEAR_DAYS)
     return decide(theirs, measured(table.filter(pa.array(rows))), params.promotion, looks)
 
@@ -114,22 +117,38 @@ def measured(errors: pa.Table) -> Measured:
     return Measured(nme, np.array(errors.column("subject").to_pylist()), errors.column("subsets").to_pylist())
 
 
-def champion_nme(
-    params: Params, registry: tracking.Registry, version: str, crops: Path, challenger: pa.Table
-) -> np.ndarray:
-    """The champion's NME (N,) of the challenger's faces, in their order.
+def champion_errors(
+    params: Params, registry: tracking.Registry, version: str, crops: Path, challenger: pa.Table, kept: Path
+) -> pa.Table:
+    """The champion's errors on the challenger's faces, in their order; measured again, and kept, where they are not known."""
+    if (known := known_errors(params, registry, version, challenger, kept)) is not None:
+        return known
+    print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
+    errors = errors_of(params, registry, version, faces_to_measure(crops, params))
+    facts = {**note_of(challenger), **_identity(params, registry.tags(version))}
+    write_table(with_note(errors, **facts), kept)
+    return errors
 
-    Its stored errors serve where they are of these very faces, under this very protocol; else it is measured again.
-    """
-    protocol = params.evaluate.on_test
-    tags = registry.tags(version)
+
+def known_errors(
+    params: Params, registry: tracking.Registry, version: str, challenger: pa.Table, kept: Path
+) -> pa.Table | None:
+    """A version's errors that are stored or kept, where they are of these very faces, under this very protocol; else None."""
+    protocol, tags = params.evaluate.on_test, registry.tags(version)
+    tables = []
     with tempfile.TemporaryDirectory() as folder:
         if tags.get("protocol") == f"{protocol.name}:{protocol.hash}":
             stored = tracking.fetch(registry.client, tags["run_id"], "evaluation/errors.parquet", Path(folder))
-            if stored and same_faces(errors := read_table(stored), challenger):
-                return measured(errors).nme
-    print(f"promote: the test faces or the protocol changed; measuring champion {version} again", flush=True)
-    return measured(errors_of(params, registry, version, faces_to_measure(crops, params))).nme
+            tables += [read_table(stored)] if stored else []
+        if kept.is_file():
+            again = read_table(kept)
+            tables += [again] if _identity(params, tags).items() <= note_of(again).items() else []
+    return next((table for table in tables if same_faces(table, challenger)), None)
+
+
+def _identity(params: Params, tags: dict[str, str]) -> dict[str, str]:
+    """Which training's errors are kept, and by which protocol."""
+    return {"training": tags[tracking.KEY_TAG], "protocol": params.evaluate.on_test.hash}
 
 
 def errors_of(params: Params, registry: tracking.Registry, version: str, faces: pa.Table) -> pa.Table:

@@ -34,6 +34,8 @@ from pipelines.runtime.tables import read_table
 from pipelines.scoring.held_out import faces_to_measure
 
 CARD = "card.html"
+# The page beside the report that a flow makes of a decision, after the version is registered.
+AGAINST = "against_champion.html"
 # What a commit was changed by when its model was registered; empty where it was not.
 CHANGES = "provenance/changes.diff"
 
@@ -90,7 +92,7 @@ def register(
     run.log_params(params.model_dump())
     run.log_metrics(logged_metrics(metrics))
     for path in sorted(reports.iterdir()):
-        if path.is_file() and not path.name.startswith("."):
+        if path.is_file() and not path.name.startswith(".") and path.name != AGAINST:  # as yet another version's
             run.log_file(path, "evaluation")
     version, loaded = registry.version_of(key), LandmarkModel.load(model)
     new = version is None
@@ -123,7 +125,8 @@ def register(
 
 def introduce(registry: tracking.Registry, run: tracking.Run, known: Known, recipe: str) -> None:
     """Says on MLflow's pages what the version is, and what its run and the registered model are, unless somebody has said so."""
-    text = description(known)
+    against = links.artifact(registry.client, run.id, f"evaluation/{AGAINST}")
+    text = description(known, against)
     registry.describe(known.version, text)
     run.introduce(text)
     scheme = known.model.config.scheme

@@ -29,7 +29,7 @@ METRICS = {
 }
 SUMMARY = Summary(
     metrics=METRICS, faces_per_s=None, faces_per_s_overall=None, data_version="d", run="r", model="heatmark-test", version="2",
-    aliases=("challenger",), decision="await approval", reason="better: NME 3%", report="report.html", start="",
+    aliases=("challenger",), decision="await approval", reason="better: NME 3%", report="report.html", against="", start="",
 )  # fmt: skip
 
 

@@ -67,8 +67,8 @@ def evaluated(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Evalu
     return evaluate_untrained(params, tmp_path_factory.mktemp("evaluated"), seed=0, key=KEY)
 
 
-def evaluate_untrained(params: Params, folder: Path, seed: int, key: str) -> Evaluated:
-    """Makes a model of a seed, and its evaluation on four drawn faces, in an empty folder."""
+def evaluate_untrained(params: Params, folder: Path, seed: int, key: str, num_faces: int = 4) -> Evaluated:
+    """Makes a model of a seed, and its evaluation on a few drawn faces, in an empty folder."""
     made, reports, model = folder / "made", folder / "reports", folder / "made" / "model"
     shard = made / "crops" / "synthetic" / "test-00000-of-00001.parquet"
     for path in (shard, made / "code" / "train.json", made / "annotations" / "synthetic" / "card.html"):
@@ -76,7 +76,7 @@ def evaluate_untrained(params: Params, folder: Path, seed: int, key: str) -> Eva
         path.write_text("{}", encoding="utf-8")
     reports.mkdir()
     model.mkdir()
-    draw_shard(shard, params, 4)
+    draw_shard(shard, params, num_faces)
     torch.manual_seed(seed)
     LandmarkModel(params.model()).save(model)
     (model / "training.json").write_text(json.dumps({"key": key, "trained_on": "train"}), encoding="utf-8")

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.registry import decisions, model_card, pictured
+from pipelines.registry import decisions, links, model_card, pictured
 from pipelines.registry.model_card import Known, description, limits, markdown, sections, show
-from pipelines.registry.register import register
+from pipelines.registry.register import AGAINST, register
 from pipelines.registry.tracking import Registry, connect
 from tests.pipelines.registry.conftest import TINY, stored_in
 
@@ -39,20 +39,28 @@ def known(registry) -> Known:
     return Known.of(registry, "1")
 
 
-def test_mlflows_pages_say_what_the_model_and_the_version_are(registry, known):
+@pytest.fixture(scope="module")
+def against(registry, known) -> str:
+    return links.artifact(registry.client, known.tags["run_id"], f"evaluation/{AGAINST}")
+
+
+def test_mlflows_pages_say_what_the_model_and_the_version_are(registry, known, against):
     model = registry.client.get_registered_model(registry.name)
     assert "68 landmarks of scheme `ibug68`, made by the recipe `tiny`" in model.description
     assert {"scheme": "ibug68", "recipe": "tiny"} == model.tags
     version = registry.client.get_model_version(registry.name, "1")
     # Later decisions are shown by tags and aliases; the description is that of the registration.
-    said = description(known)
+    said = description(known, against)
     assert said == version.description
-    assert re.match(r"NME \d+\.\d\d% \(.*\), 4 test faces\n\n## What it is\n\nIt finds the 68 landmarks", said)
+    assert re.match(
+        r"NME \d+\.\d\d% \(.*\), 4 test faces\n\n\[Against the champion\]\(#/experiments/\S+\.html\)\n\n## What it is\n\nIt finds the 68",
+        said,
+    )
 
 
-def test_the_runs_page_says_the_same_and_which_data_it_learnt_from(registry, known):
+def test_the_runs_page_says_the_same_and_which_data_it_learnt_from(registry, known, against):
     run = registry.client.get_run(known.tags["run_id"])
-    assert description(known) == run.data.tags["mlflow.note.content"]
+    assert description(known, against) == run.data.tags["mlflow.note.content"]
     (data,) = run.inputs.dataset_inputs
     assert ("synthetic", "dvc") == (data.dataset.name, data.dataset.source_type)
     assert known.tags["data.synthetic"].startswith(data.dataset.digest)
