@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -24,13 +25,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType, Array
 
 from pipelines.registry.model_code import requirements, stage_code
 from pipelines.registry.moved import require_unmoved
 from pipelines.registry.outbox import Outbox
-from pipelines.runtime.environment import CHECKOUT, ROOT, RUNS, tracking_uri
+from pipelines.runtime.environment import CHECKOUT, ROOT, RUNS, ray_address, tracking_uri
 from pipelines.runtime.outputs import in_turn
 from pipelines.runtime.secrets import without_secrets
 
@@ -182,6 +184,41 @@ def refusal(uri: str) -> str:
     return ""
 
 
+class Load:
+    """How busy this machine is, sampled beside a training, under MLflow's own names.
+
+    MLflow's own thread asks the server for the run at each sample: it is over for good once that is away, and holds up whoever is
+    stopped. This one only samples; the means go the way of the curves.
+
+    Args:
+        run: MLflow's id.
+    """
+
+    def __init__(self, run: str) -> None:
+        self.monitor, self.lock, self.over = SystemMetricsMonitor(run), threading.Lock(), threading.Event()
+        self.taken()  # the first figure of the CPUs is of no time at all
+        self.thread = threading.Thread(target=self._sample, daemon=True, name="load")
+        self.thread.start()
+
+    def _sample(self) -> None:
+        while not self.over.wait(self.monitor.sampling_interval):
+            with self.lock:
+                self.monitor.collect_metrics()
+
+    def end(self) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def taken(self) -> dict[str, float]:
+        """The means since the last call; of the network all since the first."""
+        with self.lock:
+            self.monitor.collect_metrics()
+            means = self.monitor.aggregate_metrics()
+            for each in self.monitor.monitors:
+                each.clear_metrics()
+        return {f"system/{name}": value for name, value in means.items()}
+
+
 class Run:
     """One training's run, opened by the driver; opened again by any later driver with the same key.
 
@@ -197,12 +234,13 @@ class Run:
         assert experiment is not None
         found = client.search_runs([experiment.experiment_id], f"tags.`{KEY_TAG}` = '{key}'", max_results=1)
         if found:
-            self.id = found[0].info.run_id
-            self.new = False
+            info, self.new = found[0].info, False
         else:
             tags = {KEY_TAG: key, "heatmark.recipe": name, "mlflow.source.name": "heatmark"}
-            self.id = client.create_run(experiment.experiment_id, tags=tags, run_name=f"{name}-{key[:6]}").info.run_id
-            self.new = True
+            run = client.create_run(experiment.experiment_id, tags=tags, run_name=f"{name}-{key[:6]}")
+            info, self.new = run.info, True
+        self.id, self.began_ms = info.run_id, info.start_time
+        self.load: Load | None = None
         self.outbox, self.silent_until, self.away = Outbox(RUNS / f"{key}.outbox.jsonl"), 0.0, False
         self._deliver()  # what an earlier driver could not
 
@@ -211,6 +249,8 @@ class Run:
         """Shown as running within the block; after it as finished, as killed if it was stopped, or else as failed."""
         with answering():
             self.client.update_run(self.id, RunStatus.to_string(RunStatus.RUNNING))
+        if not ray_address():  # on a cluster, other machines train
+            self.load = Load(self.id)
         try:
             yield
         except (KeyboardInterrupt, SystemExit):  # the latter is Ray's answer to a SIGTERM
@@ -219,6 +259,9 @@ class Run:
         except BaseException:
             self._end(RunStatus.FAILED)
             raise
+        finally:
+            if self.load:
+                self.load.end()
         self._end(RunStatus.FINISHED)
 
     def stopped(self) -> None:
@@ -255,19 +298,20 @@ class Run:
 
     def _send(self, messages: list[dict[str, Any]]) -> None:
         """Points of the curves that the run does not have yet (a resumed training repeats steps, its curves do not), and its end."""
-        points = [point for point in messages if "metrics" in point]
-        last = {name: self._last_step(name) for name in {name for point in points for name in point["metrics"]}}
-        new = {
-            (name, point["step"]): Metric(name, value, point["time"], point["step"])
-            for point in points
-            for name, value in point["metrics"].items()
-            if point["step"] > last[name]
-        }
+        points = [metric for point in messages if "metrics" in point for metric in self._metrics(point)]
+        last = {name: self._last_step(name) for name in {metric.key for metric in points}}
+        new = {(metric.key, metric.step): metric for metric in points if metric.step > last[metric.key]}
         metrics = list(new.values())
         for first in range(0, len(metrics), BATCH):
             self.client.log_batch(self.id, metrics=metrics[first : first + BATCH])
         for end in (message for message in messages if "status" in message):
             self.client.set_terminated(self.id, end["status"], end["time"])
+
+    def _metrics(self, point: Mapping[str, Any]) -> list[Metric]:
+        """Of a point of the curves by its step, and of the machine's load by seconds since the run began: a refit's steps begin anew."""
+        curves = [Metric(name, value, point["time"], point["step"]) for name, value in point["metrics"].items()]
+        second = (point["time"] - self.began_ms) // 1000
+        return curves + [Metric(name, value, point["time"], second) for name, value in point.get("load", {}).items()]
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Nested parameters, by their dotted names; those that are there already stay."""
@@ -296,8 +340,9 @@ class Run:
         self.client.log_batch(self.id, metrics=[Metric(name, value, _now(), step) for name, value in metrics.items()])
 
     def log_point(self, metrics: Mapping[str, float], step: int) -> None:
-        """Writes a point of the curves down, and sends it with all that waits."""
-        self.outbox.add({"metrics": dict(metrics), "step": step, "time": _now()})
+        """Writes a point of the curves down, with the machine's load since the one before, and sends it with all that waits."""
+        load = self.load.taken() if self.load else {}
+        self.outbox.add({"metrics": dict(metrics), "step": step, "time": _now(), "load": load})
         self._deliver()
 
     def _last_step(self, name: str) -> int:

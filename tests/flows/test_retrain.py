@@ -107,6 +107,9 @@ def test_the_run_keeps_what_it_was_made_of(project):
     assert run.data.params["train.lr"] == "0.01"
     assert run.data.metrics["test_nme"] == pytest.approx(metrics(project)["nme"])
     assert run.data.metrics["faces_per_s"] > 0
+    # How busy the machine was, under the names of MLflow's own pages.
+    assert 0 < run.data.metrics["system/cpu_utilization_percentage"] <= 100
+    assert run.data.metrics["system/system_memory_usage_megabytes"] > 0
     kept = {file.path for file in client(project).list_artifacts(run.info.run_id, "provenance")}
     assert {f"provenance/{name}" for name in ("dvc.lock", "data.dvc", "params.yaml", "requirements.lock")} <= kept
     assert "provenance/train.json" in kept

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -56,6 +58,39 @@ def test_a_resumed_training_repeats_steps_and_its_curves_do_not(client):
     for step in (1, 2, 2, 1, 3):
         run.log_point({"loss": 1.0}, step)
     assert [1, 2, 3] == steps(client, run)
+
+
+def load(client: MlflowClient, run: tracking.Run) -> dict[str, list]:
+    names = [name for name in client.get_run(run.id).data.metrics if name.startswith("system/")]
+    return {name: client.get_metric_history(run.id, name) for name in names}
+
+
+def test_each_point_comes_with_the_load_of_the_machine_by_the_seconds_of_the_run(client, monkeypatch):
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.01")
+    run = tracking.Run(client, "key", "tiny")
+    with run.running():
+        run.log_point({"loss": 3.0}, 1)
+        sum(i * i for i in range(3_000_000))
+        run.client = MlflowClient(DEAD)
+        run.log_point({"loss": 2.0}, 2)
+    found = load(client, tracking.Run(client, "key", "tiny"))
+    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= found.keys()
+    began = client.get_run(run.id).info.start_time
+    for points in found.values():
+        assert points
+        assert all((point.timestamp - began) // 1000 == point.step for point in points)
+    assert 0 < found["system/cpu_utilization_percentage"][-1].value <= 100
+    total = psutil.virtual_memory().total / 1e6
+    assert all(0 < point.value < total for point in found["system/system_memory_usage_megabytes"])
+    assert [] == [thread.name for thread in threading.enumerate() if thread.name == "load" and thread.is_alive()]
+
+
+def test_on_a_cluster_the_drivers_load_is_not_told(client, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    run = tracking.Run(client, "key", "tiny")
+    with run.running():
+        run.log_point({"loss": 3.0}, 1)
+    assert {} == load(client, run)
 
 
 @pytest.mark.parametrize(
