@@ -76,7 +76,7 @@ def test_the_page_has_the_gates_own_numbers_and_both_versions_faces(registered, 
     assert "held against version 1" == write_against(policy, registered, decision, second.reports, tmp_path / "none")
     page = page_of(registered, second.reports, tmp_path)
     assert "heatmark-tiny: version 2 against version 1" in page
-    assert f"<p>{decision.word}: {decision.reason}</p>" in page.replace("&#39;", "'")
+    assert f"<p>{decision.word.capitalize()}: {decision.reason}.</p>" in page.replace("&#39;", "'")
     low, high = re.findall(r"interval ([-+][\d.]+)% to ([-+][\d.]+)%", decision.reason)[0]
     shown = re.findall(r"95% interval ([-+][\d.]+)% to ([-+][\d.]+)%", page)[-1]
     assert [float(low), float(high)] == pytest.approx([float(end) for end in shown], abs=0.0051)
@@ -108,7 +108,7 @@ def test_a_page_of_another_version_beside_the_report_is_not_kept_with_a_run(regi
     register(*second)
     kept = fetch(connect(), registered.run, f"evaluation/{AGAINST}", tmp_path)
     assert kept is not None
-    assert "keep: why" in kept.read_text(encoding="utf-8")
+    assert "Keep: why." in kept.read_text(encoding="utf-8")
 
 
 def test_on_other_faces_the_champion_is_measured_once_and_the_page_shows_those_errors(
