@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import httpx
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
@@ -23,6 +22,7 @@ from pydantic import Field
 
 from flows.apart import go_apart
 from flows.approval import ask, settle
+from flows.artifacts import publish
 from flows.commands import say, stream
 from flows.notify import require_block, tell, tell_failure
 from flows.servers import require_api
@@ -39,11 +39,16 @@ from pipelines.runtime.secrets import without_secrets
 if TYPE_CHECKING:
     from pipelines.params import Params
     from pipelines.registry.gate import Decision
+    from pipelines.registry.parent import Laid
     from pipelines.registry.register import Registered
 
 PARAMS = ROOT / "params.yaml"
 WAIT_H = 20  # a nightly run has ended before the next one
 Hours = Annotated[float, Field(gt=0)]
+
+
+class Done:
+    """What a task hands to the one that waits for it: Prefect draws its arrows by what is handed on."""
 
 
 @task(cache_policy=NO_CACHE, task_run_name="check")
@@ -84,10 +89,11 @@ def check(recipe: str | None, data: str | None) -> Params:
 
 
 @task(cache_policy=NO_CACHE, task_run_name="recipe")
-def use_recipe(recipe: str | None, params: Params) -> None:
+def use_recipe(recipe: str | None, params: Params) -> Done:
     """Makes a recipe, resolved to a whole file, the current params; without one, or with the same, they stay."""
     for line in write_params(recipe, params):
         say(line)
+    return Done()
 
 
 def write_params(recipe: str | None, params: Params) -> list[str]:
@@ -186,14 +192,14 @@ def has_files(folder: Path) -> bool:
 
 
 @task(cache_policy=NO_CACHE, task_run_name="bring")
-def bring(data: str, params: Params) -> None:
+def bring(data: str, params: Params) -> Done:
     """Copies a dataset's folder to `data/NAME`, whole or not at all; one that is there, and the same, stays."""
     name = brought(data, params)
     assert name is not None
     source, target = Path(data), ROOT / "data" / name
     if target.is_dir() and same_tree(source, target):
         say(f"data: {target.relative_to(ROOT)} is the same as {data} already")
-        return
+        return Done()
     with whole_folder(target) as partial:
         # Without modes: a read-only source would make a copy that cannot be replaced.
         for path in source.rglob("*"):
@@ -201,6 +207,7 @@ def bring(data: str, params: Params) -> None:
                 (partial / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, partial / path.relative_to(source))
     say(f"data: {data} is now {target.relative_to(ROOT)}")
+    return Done()
 
 
 def same_tree(one: Path, other: Path) -> bool:
@@ -239,9 +246,10 @@ def stages_of(params: Params) -> list[str]:
 
 
 @task(cache_policy=NO_CACHE, task_run_name="{stage}")
-def run_stage(stage: str) -> None:
+def run_stage(stage: str) -> Done:
     """Brings one DVC stage up to date."""
     bring_up_to_date(stage, ROOT)
+    return Done()
 
 
 def refuse_edited(asked: bytes) -> None:
@@ -258,17 +266,17 @@ def refuse_edited(asked: bytes) -> None:
 
 
 @task(cache_policy=NO_CACHE, task_run_name="start")
-def lay_start(params: Params) -> bool:
-    """Lays down the model that the training starts from, below data/; returns whether that changed anything."""
+def lay_start(params: Params) -> Laid:
+    """Lays down the model that the training starts from, below data/."""
     from pipelines.registry.parent import lay_down
 
     laid = lay_down(params, ROOT / "artifacts" / params.name / "crops")
     say(f"start: {laid.said}")
-    return laid.new
+    return laid
 
 
 @task(cache_policy=NO_CACHE, task_run_name="push")
-def push() -> None:
+def push() -> Done:
     """Puts the data and what the stages made into DVC's remote, if one is configured: no version without what made it.
 
     Raises:
@@ -278,7 +286,7 @@ def push() -> None:
 
     remote = default_remote(ROOT)
     if remote is None:
-        return
+        return Done()
     try:
         stream(["dvc", "push"])
     except ValueError as error:
@@ -287,6 +295,7 @@ def push() -> None:
             "back, and run the same command again: nothing is trained twice"
         ) from error
     say(f"push: data and outputs are in {remote}")
+    return Done()
 
 
 @task(cache_policy=NO_CACHE, task_run_name="register")
@@ -351,10 +360,10 @@ def metrics_of(params: Params) -> dict:
 
 @task(cache_policy=NO_CACHE, task_run_name="summarise")
 def summarise(params: Params, version: str, registered: Registered, decision: Decision, metrics: dict) -> Summary:
-    """The numbers of this run, in a table and in an artifact of the flow run."""
+    """The numbers of this run, in a table and in artifacts of the flow run."""
     from pipelines.new_data.drift import of_datasets
     from pipelines.new_data.features import TRAINING_FACES
-    from pipelines.registry import tracking
+    from pipelines.registry import links, tracking
     from pipelines.runtime.tables import read_table
 
     client, reports = tracking.connect(), ROOT / "reports" / params.name
@@ -366,6 +375,7 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         faces_per_s_overall=run.metric("faces_per_s_overall"),
         data_version=version,
         run=registered.run,
+        run_page=links.run_page(client, registered.run),
         model=registered.model,
         version=registered.version,
         aliases=tuple(sorted(alias for alias, number in aliases.items() if number == registered.version)),
@@ -376,9 +386,7 @@ def summarise(params: Params, version: str, registered: Registered, decision: De
         start=registry.tags(registered.version).get("start", ""),
         drifts=tuple(of_datasets(read_table(reports / TRAINING_FACES), params)),
     )
-    create_markdown_artifact(
-        key="retrain", markdown=markdown(summary), description=f"{params.name}: {summary.decision}"
-    )
+    publish(summary, params.name)
     return summary
 
 
@@ -405,19 +413,21 @@ def retrain(recipe: str = "", data: str = "", wait_h: Hours = WAIT_H) -> dict:
     require_block()
     with only_writer():
         params = check(recipe, data)
-        use_recipe(recipe, params)
+        done: object = use_recipe(recipe, params)
         if data:
-            bring(data, params)
-        version, asked = version_data(), PARAMS.read_bytes()
+            done = bring(data, params, wait_for=[done])
+        done = version = version_data(wait_for=[done])
+        asked = PARAMS.read_bytes()
         for stage in stages_of(params):
             refuse_edited(asked)
-            if stage == "train" and params.train.start_from and lay_start(params):
-                version = version_data()
-                run_stage("code")
-            run_stage(stage)
+            if stage == "train" and params.train.start_from:
+                done = laid = lay_start(params, wait_for=[done])
+                if laid.new:
+                    version = version_data(wait_for=[done])
+                    done = run_stage("code", wait_for=[version])
+            done = run_stage(stage, wait_for=[done])
         refuse_edited(asked)
-        push()
-        registered = register(params)
+        registered = register(params, wait_for=[push(wait_for=[done])])
         decision, metrics = promote(params, registered), metrics_of(params)
         summary = summarise(params, version, registered, decision, metrics)
     # Without the folder's lock: retrainings by hand, and experiments, go on while nobody answers.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+
+from pipelines.runtime.environment import ROOT
 
 if TYPE_CHECKING:
     from pipelines.new_data.drift import Drift
@@ -22,6 +25,7 @@ class Summary:
         faces_per_s_overall: The same with evaluations and checkpoints.
         data_version: DVC's hash of `data/`.
         run: MLflow's id.
+        run_page: Its page; "" where no server shows it.
         model: Name of the registered model.
         version: Its version.
         aliases: That point to the version.
@@ -38,6 +42,7 @@ class Summary:
     faces_per_s_overall: float | None
     data_version: str
     run: str
+    run_page: str
     model: str
     version: str
     aliases: tuple[str, ...]
@@ -66,6 +71,16 @@ class Summary:
             ("report", self.report),
             ("against champion", self.against),
         ]
+
+    def pages(self) -> dict[str, str]:
+        """Where the pages of `rows` are shown: by MLflow's server, or else they are files on this machine."""
+        from pipelines.registry.links import artifact
+
+        files = {"report": self.report, "against champion": self.against}
+        if not self.run_page:
+            return {name: (ROOT / path).as_uri() for name, path in files.items()}
+        kept = {name: artifact(self.run_page, f"evaluation/{Path(path).name}") for name, path in files.items()}
+        return {"run": self.run_page, **kept}
 
     def _by_dataset(self) -> list[tuple[str, str]]:
         """NMEs apart, where several datasets are measured: their faces are subsets called "dataset NAME"."""
@@ -114,6 +129,8 @@ def markdown(summary: Summary) -> str:
     """The same for the flow run's page."""
     from pipelines.new_data.table import drift_markdown
 
-    rows = "\n".join(f"| {name} | {value} |" for name, value in summary.rows())
+    pages = summary.pages() if summary.run_page else {}  # a page of Prefect's server links no file
+    shown = [(name, f"[{value}]({pages[name]})" if name in pages else value) for name, value in summary.rows()]
+    rows = "\n".join(f"| {name} | {value} |" for name, value in shown)
     drifts = "".join(f"\n## What the training faces are like\n\n{drift_markdown(drift)}" for drift in summary.drifts)
     return f"# {summary.model}: {summary.decision}\n\n|  |  |\n| --- | --- |\n{rows}\n{drifts}"

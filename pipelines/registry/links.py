@@ -23,13 +23,14 @@ def model_page(address: str, name: str) -> str:
 def run_page(client: tracking.MlflowClient, run: str, of: str = "") -> str:
     """Of a run, which is there, on the server of that address, or else the tracking server; "" where there is none."""
     address = of or server()
-    return f"{address}/{_of_run(client, run)}" if address else ""
+    return f"{address}/{of_run(client, run)}" if address else ""
 
 
-def artifact(client: tracking.MlflowClient, run: str, name: str) -> str:
-    """Of a file of a run, which is there, as MLflow's own pages link it, whichever server shows them."""
-    return f"{_of_run(client, run)}/artifacts/{quote(name)}"
-
-
-def _of_run(client: tracking.MlflowClient, run: str) -> str:
+def of_run(client: tracking.MlflowClient, run: str) -> str:
+    """Of a run, which is there, as MLflow's own pages link it, whichever server shows them."""
     return f"#/experiments/{client.get_run(run).info.experiment_id}/runs/{run}"
+
+
+def artifact(page: str, name: str) -> str:
+    """Of a file of a run, whose page that is."""
+    return f"{page}/artifacts/{quote(name)}"

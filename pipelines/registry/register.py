@@ -125,7 +125,7 @@ def register(
 
 def introduce(registry: tracking.Registry, run: tracking.Run, known: Known, recipe: str) -> None:
     """Says on MLflow's pages what the version is, and what its run and the registered model are, unless somebody has said so."""
-    against = links.artifact(registry.client, run.id, f"evaluation/{AGAINST}")
+    against = links.artifact(links.of_run(registry.client, run.id), f"evaluation/{AGAINST}")
     text = description(known, against)
     registry.describe(known.version, text)
     run.introduce(text)

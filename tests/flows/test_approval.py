@@ -28,7 +28,7 @@ METRICS = {
     **{f"{name}_interval": [0.02, 0.04] for name in ("nme", "failure_rate", "auc")},
 }
 SUMMARY = Summary(
-    metrics=METRICS, faces_per_s=None, faces_per_s_overall=None, data_version="d", run="r", model="heatmark-test", version="2",
+    metrics=METRICS, faces_per_s=None, faces_per_s_overall=None, data_version="d", run="r", run_page="", model="heatmark-test", version="2",
     aliases=("challenger",), decision="await approval", reason="better: NME 3%", report="report.html", against="", start="",
 )  # fmt: skip
 

@@ -156,7 +156,9 @@ def test_the_summary_has_a_line_for_each_dataset_that_is_measured():
     protocol = {"name": "inter_ocular", "hash": "0", "failure_threshold": 0.1, "auc_threshold": 0.1}
     subsets = {"dataset a": {"nme": 0.02, "num_faces": 1}, "dataset b": {"nme": 0.035, "num_faces": 2}, "full": figures}
     metrics = {**figures, **intervals, "protocol": protocol, "subsets": subsets}
-    words = dict.fromkeys(("data_version", "run", "model", "version", "decision", "reason", "report", "against"), "")
+    words = dict.fromkeys(
+        ("data_version", "run", "run_page", "model", "version", "decision", "reason", "report", "against"), ""
+    )
     rows = dict(
         Summary(metrics=metrics, faces_per_s=None, faces_per_s_overall=None, aliases=(), start="", **words).rows()
     )

@@ -31,4 +31,6 @@ def test_a_run_is_shown_where_a_server_is_named(store):
     assert "" == links.run_page(client, run)
     assert links.run_page(client, run, "http://m").endswith(f"/runs/{run}")
     experiment = client.get_run(run).info.experiment_id
-    assert f"#/experiments/{experiment}/runs/{run}/artifacts/a/b%20c.html" == links.artifact(client, run, "a/b c.html")
+    assert f"#/experiments/{experiment}/runs/{run}/artifacts/a/b%20c.html" == links.artifact(
+        links.of_run(client, run), "a/b c.html"
+    )

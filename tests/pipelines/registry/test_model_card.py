@@ -41,7 +41,7 @@ def known(registry) -> Known:
 
 @pytest.fixture(scope="module")
 def against(registry, known) -> str:
-    return links.artifact(registry.client, known.tags["run_id"], f"evaluation/{AGAINST}")
+    return links.artifact(links.of_run(registry.client, known.tags["run_id"]), f"evaluation/{AGAINST}")
 
 
 def test_mlflows_pages_say_what_the_model_and_the_version_are(registry, known, against):
