@@ -19,6 +19,7 @@ from components import images
 from components.model import LandmarkModel
 
 RETRAIN = ("python", "-m", "flows.retrain")
+AGAINST = "against_champion.html"
 TINY = Path(__file__).parents[1] / "tiny.yaml"
 MODEL = "heatmark-tiny"
 # What a user's environment may hold, each to be found again by its name; Ray takes this one for its token, which is longer.
@@ -73,10 +74,16 @@ def test_no_password_is_in_any_file_that_it_left(project, ray_place):
 
 def test_it_ends_with_a_table_and_three_commands_within_80_columns(project):
     table = project.first[project.first.index(MODEL + " ") :]
-    for name in ("NME", "FR@10%", "AUC@10%", "faces/s", "data version", "run", "model", "decision", "report"):
+    names = ("NME", "FR@10%", "AUC@10%", "faces/s", "data version", "run", "model", "decision", "report")
+    for name in (*names, "against champion"):
         assert re.search(rf"│ {re.escape(name)} +│", table), name
     assert table.count("  make ") == 3
     assert max(len(line) for line in table.splitlines()) <= 80
+
+
+def test_of_the_first_version_the_page_says_that_there_was_none_to_hold_it_against(project):
+    assert f"promote: there was no champion to hold it against: reports/tiny/{AGAINST}" in project.first
+    assert "There is no champion before it to compare with." in (project.root / "reports/tiny" / AGAINST).read_text()
 
 
 def test_every_face_is_in_exactly_one_place(project):
@@ -117,6 +124,7 @@ def test_the_run_keeps_what_it_was_made_of(project):
     assert "provenance/synthetic/card.html" == card.path
     measured = {file.path for file in client(project).list_artifacts(run.info.run_id, "evaluation")}
     assert {"evaluation/report.html", "evaluation/errors.parquet", "evaluation/metrics.json"} <= measured
+    assert f"evaluation/{AGAINST}" in measured
 
 
 def test_the_version_leads_back_to_data_code_lock_and_protocol(project):
@@ -194,13 +202,38 @@ def test_where_the_remote_is_away_nothing_is_registered(project, tmp_path):
     project.run("dvc", "remote", "modify", "--local", "--unset", "store", "url")
 
 
-def test_prefect_keeps_the_table_of_each_flow_run(project):
+def test_prefect_keeps_the_table_of_each_flow_run_and_links_to_its_pages(project):
     with sqlite3.connect(project.root / ".state/prefect/prefect.db") as db:
-        rows = db.execute("select data from artifact where key = 'retrain'").fetchall()
+        rows = db.execute("select data from artifact where key = 'retrain-tiny'").fetchall()
+        links = db.execute(
+            "select key, data from artifact where type = 'markdown' and key != 'retrain-tiny'"
+        ).fetchall()
         states = [state for (state,) in db.execute("select state_type from flow_run order by start_time")]
-    assert len(rows) >= 1
+    assert 3 == len(rows)
     assert all("heatmark-tiny version 1" in data for (data,) in rows)
+    assert {"report-tiny", "against-champion-tiny"} == {key for key, _ in links}
+    for key, data in links:
+        (page,) = re.findall(r"\]\(file://([^)]+)\)", json.loads(data))
+        assert {"report-tiny": "report.html", "against-champion-tiny": AGAINST}[key] == Path(page).name
+        assert Path(page).is_file()
     assert ["COMPLETED", "COMPLETED", "COMPLETED", "FAILED"] == states
+
+
+def test_prefect_knows_which_task_waited_for_which(project):
+    with sqlite3.connect(project.root / ".state/prefect/prefect.db") as db:
+        first = "select id from flow_run order by start_time limit 1"
+        runs = db.execute(f"select id, name, task_inputs from task_run where flow_run_id = ({first})").fetchall()
+    names = {re.sub("-", "", run): name for run, name, _ in runs}
+
+    def inputs(name: str, of: str) -> list[str]:
+        (said,) = (json.loads(text) for _, each, text in runs if each == name)
+        return [names[one["id"].replace("-", "")] for one in said[of]]
+
+    stages = ["code", "ingest@synthetic", "preprocess@synthetic", "train", "evaluate"]
+    chain = ["recipe", "version data", *stages, "push", "register"]
+    assert [[name] for name in chain[:-1]] == [inputs(name, "wait_for") for name in chain[1:]]
+    assert ["register"] == inputs("promote", "registered")
+    assert ["promote"] == inputs("summarise", "decision")
 
 
 def test_a_worse_model_is_kept_out_and_a_better_one_is_promoted(project):
@@ -210,11 +243,20 @@ def test_a_worse_model_is_kept_out_and_a_better_one_is_promoted(project):
     assert "promote: keep: worse" in worse
     assert aliases(project) == {"champion": "1"}
     assert client(project).get_model_version(MODEL, "2").tags["decision"] == "keep"
+    assert f"promote: held against version 1: reports/tiny/{AGAINST}" in worse
+    page = (project.root / "reports/tiny" / AGAINST).read_text()
+    assert "heatmark-tiny: version 2 against version 1" in page
+    assert "Keep: worse: NME " in page
+    assert page.count("data:image/jpeg;base64,") > 2
 
     project.edit("params.yaml", ("lr: 0.0000001", "lr: 0.01"), ("epochs: 6", "epochs: 30"))
     better = project.run(*RETRAIN).stdout
     assert "promote: promote: better" in better
     assert aliases(project) == {"champion": "3", "previous": "1"}
+    # It is the champion itself by then.
+    page = (project.root / "reports/tiny" / AGAINST).read_text()
+    assert "heatmark-tiny: version 3 against version 1" in page
+    assert "Promote: better: NME " in page
 
 
 def heatmark(project, *words: str, code: int = 0) -> str:
