@@ -198,6 +198,7 @@ def _defaults() -> dict[str, str]:
         "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",  # a line for each of its events that a server does not take
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines with a server, for each decision that is written down
         "GIT_PYTHON_REFRESH": "quiet",
         # One thread per process: two threads beside a busy neighbour are 3 to 60 times slower.
         "OMP_NUM_THREADS": "1",
