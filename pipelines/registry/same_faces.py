@@ -15,7 +15,8 @@ def same_faces(one: pa.Table, other: pa.Table) -> bool:
     """
     if not one.column("face").equals(other.column("face")):
         return False
-    if note_of(one).get("mirrored") != note_of(other).get("mirrored"):
+    # A table that says nothing of it is from before faces were looked at in the mirror.
+    if note_of(one).get("mirrored", "no") != note_of(other).get("mirrored", "no"):
         return False
     ours, theirs = (table.column("landmarks").combine_chunks().flatten().to_numpy() for table in (one, other))
     return np.array_equal(ours, theirs, equal_nan=True)

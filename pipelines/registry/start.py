@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from components.configuration import configure, parse_json
-from components.model import WEIGHTS, LandmarkModel
+from components.model import WEIGHTS, LandmarkModel, ModelConfig
 from components.model_file import Weights, sha256
 from pipelines.params import Params
 from pipelines.registry.compatible import compare
@@ -59,7 +59,7 @@ class Loaded(NamedTuple):
     Attributes:
         start: A model, which is whole and fits; None: new weights.
         weights: Its own, as `LandmarkModel.load_weights` takes them.
-        differences: Of its drawing, reading or cropping from the training's; sentences.
+        differences: Of its drawing, reading or cropping from the training's, and what of it is not taken over; sentences.
     """
 
     start: Start | None
@@ -147,7 +147,18 @@ def load(params: Params, root: Path = ROOT) -> Loaded:
             "registry, and `dvc pull data` brings what was laid down where it was trained"
         )
     model = LandmarkModel.load(folder)
-    return Loaded(laid, model.weights(), compare(laid.source, model.config, params.model()))
+    differences = compare(laid.source, model.config, params.model())
+    return Loaded(laid, model.weights(), differences + _offset_left_behind(model.config, params))
+
+
+def _offset_left_behind(parent: ModelConfig, params: Params) -> list[str]:
+    """The weights are taken over, not what was fitted after them: the way that the answers are moved is fitted anew, or is gone."""
+    if not parent.mirror_offset or params.train.fit_mirror_offset:
+        return []
+    return [
+        f"its answers are moved by {parent.mirror_offset:+.2f} px along x there, and stay where the network finds them here: "
+        "train.fit_mirror_offset is false"
+    ]
 
 
 def _again(name: str) -> str:

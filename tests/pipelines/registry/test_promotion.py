@@ -45,6 +45,11 @@ def test_numbers_with_the_mirrored_picture_are_not_taken_for_those_without():
         for said in ("no", "yes")
     )
     assert [True, False, False] == [same_faces(plain, plain), same_faces(plain, twice), same_faces(twice, plain)]
+    # Of before evaluations said so, when there were none with it.
+    old = plain.replace_schema_metadata(None)
+    assert [True, True, False, False] == [
+        same_faces(*pair) for pair in ((old, plain), (plain, old), (old, twice), (twice, old))
+    ]
 
 
 def test_the_champion_stays_what_it_is():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -22,12 +22,12 @@ def starting(params: Params, asked: str) -> Params:
     return params.model_copy(update={"train": params.train.model_copy(update={"start_from": asked})})
 
 
-def lay(params: Params, root: Path, asked: str, seed: int = 0) -> Path:
+def lay(params: Params, root: Path, asked: str, seed: int = 0, mirror_offset: float = 0.0) -> Path:
     """Lays down a model of these params, of random weights; returns its folder."""
     folder = root / "data/starts" / params.name
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    LandmarkModel(params.model()).save(folder)
+    LandmarkModel(replace(params.model(), mirror_offset=mirror_offset)).save(folder)
     laid = Start(asked, "heatmark-tiny version 3", "r", "k", sha256(folder / "model.safetensors"))
     (folder / "start.json").write_text(json.dumps(asdict(laid)))
     return folder
@@ -89,6 +89,17 @@ def test_a_parent_that_has_seen_validation_faces_is_said_to(params: Params, tmp_
             f"that was trained on {splits}: where its validation faces are these, their NME is too low"
             for splits in expected
         ] == warnings
+
+
+def test_a_parents_offset_that_is_neither_taken_over_nor_fitted_anew_is_said_to_be_gone(params, tmp_path):
+    lay(params, tmp_path, CHAMPION, mirror_offset=0.4)
+    child = starting(params, CHAMPION)
+    _, said = load(child, tmp_path).lines
+    assert said == (
+        "its answers are moved by +0.40 px along x there, and stay where the network finds them here: train.fit_mirror_offset is false"
+    )
+    fitting = child.model_copy(update={"train": child.train.model_copy(update={"fit_mirror_offset": True})})
+    assert 1 == len(load(fitting, tmp_path).lines)
 
 
 def test_nothing_laid_down_is_said_with_the_way_out(params: Params, tmp_path: Path) -> None:
