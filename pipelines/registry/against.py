@@ -39,7 +39,7 @@ def write_against(params: Params, registered: Registered, decision: Decision, re
     client, page = tracking.connect(), reports / AGAINST
     registry = tracking.Registry(client, registered.model)
     champion = held_against(registry, registered.version)
-    decided = f"{decision.word.capitalize()}: {decision.reason}."
+    decided = f"{decision.word.capitalize()}: {decision.reason.rstrip('.')}."
     pair = pair_with(registry, params, registered, champion, reports / "errors.parquet", kept) if champion else None
     if pair:
         said = f"held against version {champion}"

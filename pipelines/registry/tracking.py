@@ -298,7 +298,7 @@ class Run:
 
     def _send(self, messages: list[dict[str, Any]]) -> None:
         """Points of the curves that the run does not have yet (a resumed training repeats steps, its curves do not), and its end."""
-        points = [metric for point in messages if "metrics" in point for metric in self._metrics(point)]
+        points = [metric for point in messages if "metrics" in point for metric in self._of_point(point)]
         last = {name: self._last_step(name) for name in {metric.key for metric in points}}
         new = {(metric.key, metric.step): metric for metric in points if metric.step > last[metric.key]}
         metrics = list(new.values())
@@ -307,8 +307,8 @@ class Run:
         for end in (message for message in messages if "status" in message):
             self.client.set_terminated(self.id, end["status"], end["time"])
 
-    def _metrics(self, point: Mapping[str, Any]) -> list[Metric]:
-        """Of a point of the curves by its step, and of the machine's load by seconds since the run began: a refit's steps begin anew."""
+    def _of_point(self, point: Mapping[str, Any]) -> list[Metric]:
+        """A point of the curves by its step, and the machine's load by seconds since the run began: a refit's steps begin anew."""
         curves = [Metric(name, value, point["time"], point["step"]) for name, value in point["metrics"].items()]
         second = (point["time"] - self.began_ms) // 1000
         return curves + [Metric(name, value, point["time"], second) for name, value in point.get("load", {}).items()]
