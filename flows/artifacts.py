@@ -1,4 +1,4 @@
-"""What a retraining leaves on Prefect's pages: its numbers and its pages, under the recipe's name, so that each recipe has a history."""
+"""What a retraining leaves on Prefect's pages, by recipe: its numbers, and links to its own pages."""
 
 from __future__ import annotations
 
