@@ -52,7 +52,9 @@ def test_a_version_with_a_refused_licence_is_kept_without_a_look_at_the_test_fac
     registered = register(*evaluated)
     stricter = evaluated.params.promotion.model_copy(update={"refused_licences": ["Apache-2.0"]})
     params = evaluated.params.model_copy(update={"promotion": stricter})
-    decision = promote(params, registered, evaluated.made / "crops", evaluated.reports / "errors.parquet")
+    decision = promote(
+        params, registered, evaluated.made / "crops", evaluated.reports / "errors.parquet", evaluated.made / "none"
+    )
     assert Keep("it learnt from faces whose licence promotion.refused_licences refuses: Apache-2.0") == decision
     registry = Registry(connect(), registered.model)
     assert {} == registry.aliases()
