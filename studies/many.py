@@ -54,7 +54,9 @@ def draw(folder: Path, num_faces: int, side: int) -> Path:
             (folder / name).write_bytes(encode_jpeg(face.image, QUALITY))
         else:
             os.link(folder / f"{number % NUM_DRAWN:06d}.jpg", folder / name)
-        rows.append(",".join([f"{folder.name}/{name}", *(f"{edge:.2f}" for edge in Box.around(face.landmarks["ibug68"]))]))
+        rows.append(
+            ",".join([f"{folder.name}/{name}", *(f"{edge:.2f}" for edge in Box.around(face.landmarks["ibug68"]))])
+        )
     boxes = folder.with_suffix(".csv")
     boxes.write_text("\n".join(rows) + "\n", encoding="ascii")
     return boxes

@@ -17,11 +17,14 @@ RATES = r"([\d.]+) \(\1 to \1\) \| ([\d.]+)"  # of one turn: the median is the l
 
 def test_it_says_both_ways_rates_and_how_they_compare(small, untrained):
     # Enough for several batches of one process; on the disk there are 8 pictures.
-    said = small.run("python", "-m", "studies.many", str(untrained), "--faces", "300", "--side", "64", "--turns", "1").stdout
+    said = small.run(
+        "python", "-m", "studies.many", str(untrained), "--faces", "300", "--side", "64", "--turns", "1"
+    ).stdout
     assert said.startswith("300 faces on pictures of 64 px, ")
     alone = re.search(rf"(?m)^\| one process \| {RATES} \| ", said)
     ray = re.search(rf"(?m)^\| `--ray` \| {RATES} \| ", said)
-    assert alone and ray, said
+    assert alone is not None, said
+    assert ray is not None, said
     assert "1.00" == alone[2]
     assert float(ray[2]) == pytest.approx(float(ray[1]) / float(alone[1]), abs=0.1)
 
