@@ -39,12 +39,14 @@ class Sights:
     def look(self, tracker: Tracker, pixels: np.ndarray) -> Sight:
         """What is seen on the next frame (H, W, 3) uint8 RGB; it is in the journal when this returns."""
         line = next(self._noted, None)
-        if line is not None:
-            return self._read(line, pixels)
-        sight = tracker.look(pixels)
+        if line is None:
+            line = self._line(tracker.look(pixels))
+            self.journal.add([line])
+        return self._read(line, pixels)  # what was seen just now, too: so that both are the same
+
+    def _line(self, sight: Sight) -> dict[str, Any]:
         arrays = {name: b64encode(getattr(sight.faces, name).astype(kind)).decode() for name, kind in ARRAYS.items()}
-        self.journal.add([{"image": self.name, "tracks": sight.tracks.tolist(), **arrays}])
-        return sight
+        return {"image": self.name, "tracks": sight.tracks.tolist(), **arrays}
 
     def _read(self, line: dict[str, Any], pixels: np.ndarray) -> Sight:
         count, num_landmarks = len(line["tracks"]), self.model.scheme.num_landmarks

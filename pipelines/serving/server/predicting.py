@@ -84,10 +84,8 @@ class Predicting:
             answer.gone = True
             raise
         finally:
-            del (
-                body,
-                answer,
-            )  # a failed answer's traceback has this frame: a ring, and memory for as long as nobody looks for such
+            # A failed answer's error has this frame in its traceback: a ring, which would hold the body until somebody looks for rings.
+            del body, answer
 
     def _decode(self, body: bytes, boxes: list[list[float]] | None, answer: Answer) -> None:
         """In a thread: decodes, and hands over to the batches."""
