@@ -7,6 +7,7 @@ Importing this file changes nothing.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -135,9 +136,10 @@ def ray_address() -> str | None:
     return os.environ.get("RAY_ADDRESS") or None
 
 
-def short_ray_folder() -> Path:
-    """Where a Ray of our own keeps its session, where the checkout's path is too long for its sockets."""
-    return Path(tempfile.gettempdir()) / f"heatmark-{os.getuid()}"
+def short_ray_folder(root: Path = ROOT) -> Path:
+    """Where a checkout's own Ray keeps its session, where the checkout's path is too long for its sockets; no other checkout's does."""
+    which = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+    return Path(tempfile.gettempdir()) / f"heatmark-{os.getuid()}-{which}"
 
 
 def storage() -> str:

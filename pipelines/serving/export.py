@@ -23,6 +23,7 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import nn
 
 from components.model import LandmarkModel
+from components.model_file import WEIGHTS
 from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
 from pipelines.serving.inputs import shown
@@ -36,6 +37,8 @@ OPSET = 20
 WITHIN_PX = {False: 0.01, True: 0.5}
 ELSEWHERE = {False: 0.01, True: 0.1}
 COMPARED = 16
+# An ONNX file is one message of protobuf, which ends at 2 GiB, and beside the weights it holds the graph and the decoder's tables.
+MAX_WEIGHT_BYTES = 1_500_000_000
 
 
 class Whole(nn.Module):
@@ -133,6 +136,21 @@ def blots(side: int) -> np.ndarray:
     return np.stack([cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC) for picture in coarse])
 
 
+def check_size(folder: Path, half: bool) -> None:
+    """Refuses a saved model that no single file holds, before it is loaded; one without weights is for the loading to refuse.
+
+    Raises:
+        ValueError: Its weights are too large.
+    """
+    weights = folder / WEIGHTS
+    size = (weights.stat().st_size if weights.is_file() else 0) // (2 if half else 1)
+    if size > MAX_WEIGHT_BYTES:
+        way_out = "train a smaller network" if half else "--half halves them"
+        raise ValueError(
+            f"the model's weights have {size / 1e9:.1f} GB, and one ONNX file holds {MAX_WEIGHT_BYTES / 1e9:.1f} GB of them: {way_out}"
+        )
+
+
 def main(model: str, out: Path, half: bool = False, overwrite: bool = False) -> None:
     """Exports MODEL to the file OUT.
 
@@ -148,6 +166,7 @@ def main(model: str, out: Path, half: bool = False, overwrite: bool = False) -> 
     torch.set_num_threads(1)
     with TemporaryDirectory() as place:
         saved = fetched(model, Path(place))
+        check_size(saved.folder, half)
         loaded = LandmarkModel.load(saved.folder)
     print(
         f"export: {shown(model)}, {'half' if half else 'single'} precision; a large network takes minutes", flush=True

@@ -1,16 +1,21 @@
-"""The journal of a long work on pictures: a line of JSON for each that is done, so that the work can go on after any end."""
+"""The journal of a long work on pictures, or on a video: a line of JSON for each picture or frame that is done, so that the work
+can go on after any end.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from os import SEEK_END
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
+from pipelines.runtime.outputs import resumable_folder
 from pipelines.serving.faces import Faces
+from pipelines.serving.inputs import shown
 
 JOURNAL = "journal.jsonl"
 BLOCK = 1 << 16  # bytes; of a face of 68 landmarks there are about 2,300
@@ -119,17 +124,39 @@ class Journal:
         with self.path.open(encoding="ascii") as file:
             yield from map(json.loads, file)
 
-    def add(self, records: list[Record]) -> None:
-        """Notes some pictures; they are done when this returns."""
+    def add(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Notes some pictures, as `Record`s, or frames of a video; they are done when this returns."""
         with self.path.open("a", encoding="ascii") as file:
             if not file.tell():
                 file.write(json.dumps(self.how) + "\n")
             file.writelines(json.dumps(record) + "\n" for record in records)
         self.done.update(record["image"] for record in records)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Any]:
         """All that are done, in the order in which they were noted."""
         if self.path.exists():
             lines = self._lines()
             next(lines)
             yield from lines
+
+
+@contextmanager
+def journalled(
+    out: Path, how: dict[str, Any], resume: bool, overwrite: bool, done: Callable[[Journal], str]
+) -> Iterator[Journal]:
+    """As `resumable_folder`, with the journal in it; who is cut short is told what is done, and how the rest is.
+
+    Raises:
+        ValueError: As `resumable_folder` and `Journal`; or something cannot be written.
+    """
+    journal = None
+    try:
+        with resumable_folder(out, JOURNAL, resume, overwrite) as partial:
+            journal = Journal(partial, how)
+            yield journal
+    except BaseException as error:
+        if journal is not None and journal.path.exists():
+            print(f"predict: {done(journal)}; the same command with --resume goes on from there", flush=True)
+        if isinstance(error, OSError):
+            raise ValueError(f"cannot write {shown(str(out))}: {error.strerror}") from error
+        raise

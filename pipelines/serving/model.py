@@ -112,6 +112,8 @@ class Model:
         self.scheme = network.config.scheme
         # What its boxes were drawn around when it was trained: "landmarks", tightly, or "annotated", as its dataset did.
         self.box = network.config.box
+        known = network.config.expected_error
+        self.protocol = known.protocol if known else ""  # whose normaliser its expected errors are in
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -163,8 +165,7 @@ class Model:
         found = self.network.find(each_face, together)
         for _ in range(passes - 1):
             found = self.network.find(each_face, around(found.landmarks, together))
-        known = self.network.config.expected_error
-        return Faces(*found, known.protocol if known else "", together, picture, pixels, self.scheme)
+        return Faces(*found, self.protocol, together, picture, pixels, self.scheme)
 
 
 def _pixels(picture: Picture) -> np.ndarray:

@@ -16,10 +16,9 @@ from tempfile import TemporaryDirectory
 from components.configuration import check_known
 from components.limits import SHARE, check_range
 from pipelines.runtime import command
-from pipelines.runtime.outputs import resumable_folder
 from pipelines.runtime.progress import Progress
 from pipelines.serving.inputs import Input, fingerprint, gather, shown, with_standard_input
-from pipelines.serving.journal import JOURNAL, Journal, Record
+from pipelines.serving.journal import Journal, Record, journalled
 from pipelines.serving.looking import Looking, batches
 from pipelines.serving.model import load
 from pipelines.serving.tables import TABLES, check_names
@@ -157,14 +156,12 @@ def main(
     others = [*inputs, *filter(None, [boxes, detector]), *filter(Path.exists, [Path(model)])]
     check_place(out, overwrite, others)
     if any(map(is_video, inputs)):
-        if passes != 1 or ray or resume:
-            raise ValueError(
-                "a video is followed frame by frame from its first: it takes no --passes, --ray or --resume"
-            )
+        if passes != 1 or ray:
+            raise ValueError("a video is followed frame by frame from its first: it takes no --passes and no --ray")
         from pipelines.serving import predict_video  # which stands on this file
 
         predict_video.main(
-            inputs, model, out, boxes, whole, detector, form, min_confidence, pictures, smooth, overwrite
+            inputs, model, out, boxes, whole, detector, form, min_confidence, pictures, smooth, resume, overwrite
         )
         return
     if smooth:
@@ -209,26 +206,21 @@ def run(
         "min_confidence": looking.min_confidence,
         "drawn": looking.pictures,
     }
-    began, journal = time.monotonic(), None
-    try:
-        with resumable_folder(out, JOURNAL, resume, overwrite) as partial:
-            journal = Journal(partial, how)
-            before = len(journal.done)
-            find_all(looking, sources, where, journal, partial, on_ray)
-            summary = Summary.of(journal)
-            if not summary.num_faces:
-                summary.say()
-                (partial / JOURNAL).unlink()
-                raise ValueError(f"nothing was found: none of {len(sources)} pictures could be used")
-            TABLES[form](journal.records(), partial, looking.model.scheme, False)
-            summary.write(partial / SUMMARY, how)
-    except BaseException as error:
-        if journal is not None and journal.path.exists():
-            done = f"{len(journal.done)} of {len(sources)} pictures are done"
-            print(f"predict: {done}; the same command with --resume goes on from there", flush=True)
-        if isinstance(error, OSError):
-            raise ValueError(f"cannot write {shown(str(out))}: {error.strerror}") from error
-        raise
+    began = time.monotonic()
+
+    def done(journal: Journal) -> str:
+        return f"{len(journal.done)} of {len(sources)} pictures are done"
+
+    with journalled(out, how, resume, overwrite, done) as journal:
+        before, partial = len(journal.done), journal.path.parent
+        find_all(looking, sources, where, journal, partial, on_ray)
+        summary = Summary.of(journal)
+        if not summary.num_faces:
+            summary.say()
+            journal.path.unlink()
+            raise ValueError(f"nothing was found: none of {len(sources)} pictures could be used")
+        TABLES[form](journal.records(), partial, looking.model.scheme, False)
+        summary.write(partial / SUMMARY, how)
     summary.say()
     rate = "" if before else f", {summary.num_faces / max(time.monotonic() - began, 1e-9):.0f} faces/s"
     print(f"predict: {summary.num_faces} faces on {summary.num_pictures} pictures{rate}: {shown(str(out))}")

@@ -1,7 +1,8 @@
 """Predict on a video: a table with a row for each face of each frame, and the video with landmarks on it.
 
 The first frame's faces are where somebody says, as those of a picture are; from then on each is followed. The output appears
-whole or not at all.
+whole or not at all. Of work that was cut short a hidden folder beside keeps what was seen on each frame; who goes on reads and draws
+those frames again, but looks only at the ones after.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from components.boxes import boxes_on
-from pipelines.runtime.outputs import resumable_folder
 from pipelines.runtime.progress import Progress
-from pipelines.serving.inputs import Input, gather, shown
-from pipelines.serving.journal import JOURNAL, Record, rounded
+from pipelines.serving.inputs import Input, fingerprint, gather, shown
+from pipelines.serving.journal import Journal, Record, journalled, rounded
 from pipelines.serving.model import Model, load
 from pipelines.serving.predict import DRAWN, MADE_BY, SUMMARY
+from pipelines.serving.sights import Sights
 from pipelines.serving.tables import TABLES
 from pipelines.serving.tracking import find_in_video
 from pipelines.serving.video import Video
@@ -57,13 +58,15 @@ class Following:
     seen: Counter[int] = field(default_factory=Counter)
     news: list[str] = field(default_factory=list)
 
-    def records(self, drawing: Path | None) -> Iterator[Record]:
+    def records(self, sights: Sights, drawing: Path | None) -> Iterator[Record]:
         """What is found in each frame; drawn into a video meanwhile."""
-        progress = Progress("predict", self.video.declared, "frames")
+        if sights.num_noted:
+            print(f"predict: {self.counted(sights.num_noted)} are done already", flush=True)
+        progress = Progress("predict", max(0, self.video.declared - sights.num_noted), "frames")
         with ExitStack() as stack:
             size = self.video.fps, self.video.height, self.video.width
             write = stack.enter_context(whole_video(drawing, *size)) if drawing else None
-            for frame in find_in_video(self.model, self.video, self.boxes, self.smooth):
+            for frame in find_in_video(self.model, self.video, self.boxes, self.smooth, sights.look):
                 sure = frame.faces.confidence.mean(axis=1) >= self.min_confidence
                 faces, tracks = frame.faces.chosen(sure), frame.tracks[sure].tolist()
                 self.num_frames += 1
@@ -71,7 +74,7 @@ class Following:
                 self.news += frame.news
                 if write:
                     write(faces.drawn())
-                if frame.number < self.video.declared:  # a header may say less than there is
+                if sights.num_noted <= frame.number < self.video.declared:  # a header may say less than there is
                     progress.advance(1)
                 yield {
                     "image": self.source.name,
@@ -81,6 +84,10 @@ class Following:
                     "left_out": list(frame.news),
                     "turned": False,
                 }
+
+    def counted(self, num_frames: int) -> str:
+        """So many frames, of as many as the header says."""
+        return f"{num_frames} of {self.video.declared} frames" if self.video.declared else f"{num_frames} frames"
 
     def summary(self) -> dict[str, object]:
         return {
@@ -136,6 +143,7 @@ def main(
     min_confidence: float,
     pictures: bool,
     smooth: bool,
+    resume: bool,
     overwrite: bool,
 ) -> None:
     """Finds landmarks on the video that is the only one of INPUTS; OUT may be written.
@@ -154,12 +162,21 @@ def main(
         f"predict: a video, {where.said} on its first frame; the model knows boxes drawn {DRAWN[following.model.box]}",
         flush=True,
     )
-    try:
-        # No journal: what did not end well leaves nothing. But pictures' work that was cut short there is not lost unasked.
-        with resumable_folder(out, JOURNAL, False, overwrite) as partial:
-            write(following, partial, form, pictures)
-    except OSError as error:
-        raise ValueError(f"cannot write {shown(str(out))}: {error.strerror}") from error
+    how = {
+        "model": following.model.identity,
+        "inputs": fingerprint([source]),
+        "where": where.identity,
+        "format": form,
+        "smooth": smooth,
+        "min_confidence": min_confidence,
+        "drawn": pictures,
+    }
+
+    def done(journal: Journal) -> str:
+        return f"{following.counted(sum(1 for _ in journal.records()))} are done"
+
+    with journalled(out, how, resume, overwrite, done) as journal:
+        write(following, journal, how, pictures)
     following.say()
     num_faces = sum(following.seen.values())
     print(
@@ -167,20 +184,14 @@ def main(
     )
 
 
-def write(following: Following, folder: Path, form: str, pictures: bool) -> None:
-    """Follows all faces and writes table, summary and, if asked to, the video with landmarks."""
-    name, finder = following.source.name, following.model
-    records = following.records(folder / drawing(name) if pictures else None)
-    TABLES[form](records, folder, finder.scheme, True)
+def write(following: Following, journal: Journal, how: dict[str, object], pictures: bool) -> None:
+    """Follows all faces and writes table, summary and, if asked to, the video with landmarks beside the journal."""
+    name, finder, folder = following.source.name, following.model, journal.path.parent
+    sights = Sights(journal, finder, name)
+    records = following.records(sights, folder / drawing(name) if pictures else None)
+    TABLES[str(how["format"])](records, folder, finder.scheme, True)
     if not following.seen:
+        journal.path.unlink()
         raise ValueError(f"nothing was found on {shown(name)}: no face is sure enough in any frame")
-    how = {
-        "made_by": MADE_BY,
-        "model": finder.identity,
-        "where": following.where.identity,
-        "smooth": following.smooth,
-        "min_confidence": following.min_confidence,
-        "drawn": pictures,
-    }
-    text = json.dumps({**how, **following.summary()}, indent=1) + "\n"
+    text = json.dumps({"made_by": MADE_BY, **how, **following.summary()}, indent=1) + "\n"
     (folder / SUMMARY).write_text(text, encoding="ascii")

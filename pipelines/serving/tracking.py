@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,6 +27,18 @@ MEDIAN_S = 2.0
 ENLARGED = 1.5
 # For so long; by then its last box says nothing.
 GIVEN_UP_AFTER_S = 1.0
+
+
+class Sight(NamedTuple):
+    """What was seen on a frame, before it is smoothed.
+
+    Attributes:
+        faces: Found on it; a lost one is not among them.
+        tracks: (F,) int, which of the first frame's boxes each face is of.
+    """
+
+    faces: Faces
+    tracks: np.ndarray
 
 
 class Frame(NamedTuple):
@@ -71,7 +83,13 @@ class Track:
     ended: bool = False
 
 
-def find_in_video(model: Model, video: Video, boxes: np.ndarray, smooth: bool = False) -> Iterator[Frame]:
+def find_in_video(
+    model: Model,
+    video: Video,
+    boxes: np.ndarray,
+    smooth: bool = False,
+    look: Callable[[Tracker, np.ndarray], Sight] | None = None,
+) -> Iterator[Frame]:
     """Finds the faces of a video's first frame in all its frames, each until it is lost for a second.
 
     Args:
@@ -79,13 +97,14 @@ def find_in_video(model: Model, video: Video, boxes: np.ndarray, smooth: bool = 
         video: Read once, a frame at a time.
         boxes: (F, 4), x0 y0 x1 y1, px of the first frame, drawn as `model.box` says.
         smooth: Whether landmarks pass through `OneEuro`; the boxes follow what was found, not what was smoothed.
+        look: What looks at each frame in the place of `Tracker.look`.
 
     Raises:
         ValueError: A box is none or lies outside the frame, or a frame has another size than the first.
     """
     tracker = Tracker(model, boxes, video.fps, smooth)
     for number, pixels in enumerate(video.frames()):
-        yield tracker.follow(number, pixels)
+        yield tracker.take(number, look(tracker, pixels) if look else tracker.look(pixels))
 
 
 class Tracker:
@@ -108,21 +127,33 @@ class Tracker:
 
     def follow(self, number: int, pixels: np.ndarray) -> Frame:
         """The next frame (H, W, 3) uint8 RGB, of this number, with the faces that were found on it."""
-        going = [track for track in self.tracks if not track.ended]
+        return self.take(number, self.look(pixels))
+
+    def look(self, pixels: np.ndarray) -> Sight:
+        """Looks for the faces on the next frame (H, W, 3) uint8 RGB; goes on only with `take`."""
+        going = self._going()
         faces = self.model.find(pixels, np.array([track.box for track in going]).reshape(-1, 4))
         good = self._good(going, faces)
         if not good.all():
             doubtful = np.flatnonzero(~good)
             faces = _replaced(faces, doubtful, self._look_again(pixels, [going[i] for i in doubtful]))
             good = self._good(going, faces)
-        for i, track in enumerate(going):
-            if good[i]:
-                self._found(track, faces, i)
+        return Sight(faces.chosen(good), np.array([track.number for track in going], int)[good])
+
+    def take(self, number: int, sight: Sight) -> Frame:
+        """Goes on from what was seen on the next frame, of this number: it decides where and how the one after is looked at."""
+        rows = {track: row for row, track in enumerate(sight.tracks.tolist())}
+        going = self._going()
+        for track in going:
+            if track.number in rows:
+                self._found(track, sight.faces, rows[track.number])
             else:
                 track.num_lost += 1
         news = tuple(self._end(track, number) for track in going if track.num_lost > GIVEN_UP_AFTER_S * self.fps)
-        numbers = np.array([track.number for track in going], int)
-        return Frame(number, pixels, faces.chosen(good), numbers[good], news)
+        return Frame(number, sight.faces.pictures[0], sight.faces, sight.tracks, news)
+
+    def _going(self) -> list[Track]:
+        return [track for track in self.tracks if not track.ended]
 
     def _look_again(self, pixels: np.ndarray, tracks: list[Track]) -> Faces:
         """Roughly in the enlarged last box of each, then in the box around what was found there."""

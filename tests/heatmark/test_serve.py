@@ -135,6 +135,31 @@ def test_all_ways_of_serving_find_the_same_landmarks(registered, server, photo):
     assert '{"predictions": [{"landmarks": [[[' in by_hand
 
 
+def test_an_exported_file_is_served_as_the_model_itself(registered, photo):
+    registered.run("python", "-m", "heatmark", "export", "models:/heatmark-tiny/1", "served.onnx")
+    expected = load(registered.root / "model").find(photo, BOX)
+    box, body = f"box={','.join(map(str, BOX))}", photo.read_bytes()
+    with running(registered, "served.onnx", "--port", "0") as (_, address):
+        with ThreadPoolExecutor(8) as pool:
+            asked = [pool.submit(httpx.post, f"{address}/predict?{box}", content=body, timeout=60) for _ in range(24)]
+            answers = [one.result() for one in asked]
+        told, health = httpx.get(f"{address}/model").json(), httpx.get(f"{address}/health").json()
+        refused = httpx.post(f"{address}/predict?box=500,500,600,600", content=body)
+        faces = re.search(r"(?m)^heatmark_faces_total (\S+)$", httpx.get(f"{address}/metrics").text)
+    assert [200] * 24 == [answer.status_code for answer in answers]
+    for answer in answers:
+        (face,) = answer.json()["faces"]
+        np.testing.assert_allclose(expected.landmarks[0], face["landmarks"], atol=0.05)
+        np.testing.assert_allclose(expected.confidence[0], face["confidence"], atol=1e-3)
+    # The file knows of which version it was made.
+    named = {"name": "heatmark-tiny", "version": "1"}
+    assert (named, named, None) == (answers[0].json()["model"], health["model"], health["trouble"])
+    assert ("heatmark-tiny", "1", "abc", "ibug68") == tuple(
+        told[key] for key in ("name", "version", "data_version", "scheme")
+    )
+    assert (422, "24.0") == (refused.status_code, faces[1])
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/serving.md"])
 def test_the_commands_of_the_docs_are_answered(registered, server, photo, page):
     typed = [command for command in commands(page, "curl ") if "8080" in command]

@@ -19,6 +19,7 @@ from pipelines.serving.server.limits import RETRY_AFTER_S
 from pipelines.serving.server.metrics import Metrics
 from pipelines.serving.server.predicting import Predicting
 from pipelines.serving.server.refusal import Refusal
+from pipelines.serving.server.trimming import Trimming
 
 PAGE = Path(__file__).with_name("page.html")
 # The page brings all that it needs, and nothing else may be brought onto it.
@@ -38,15 +39,17 @@ def make_app(champion: Champion) -> FastAPI:
     """The server of a model; its threads run while it does."""
     metrics = Metrics()
     batching = Batching(lambda: champion.now, metrics.computed)
-    predicting = Predicting(batching, metrics)
+    predicting, trimming = Predicting(batching, metrics), Trimming()
     page = PAGE.read_text(encoding="utf-8")
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         batching.start()
+        trimming.start()
         champion.follow()
         yield
         champion.end()
+        trimming.end()
         predicting.decoders.shutdown()
         batching.end()
 

@@ -12,11 +12,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from pipelines.serving.server.answer import Answer
 from pipelines.serving.server.answering import Answering
 from pipelines.serving.server.limits import MAX_PIXELS_WAITING
 from pipelines.serving.server.refusal import Refusal
@@ -30,7 +30,7 @@ class Task(NamedTuple):
 
     picture: np.ndarray
     boxes: np.ndarray
-    answer: Future[dict[str, Any]]
+    answer: Answer
 
     @property
     def pixels(self) -> int:
@@ -65,20 +65,18 @@ class Batching:
         with self._room:
             self._room.wait_for(lambda: self._waiting < MAX_PIXELS_WAITING)
 
-    def put(self, picture: np.ndarray, boxes: np.ndarray) -> Future[dict[str, Any]]:
-        """Takes a picture in; its future holds the answer, as `Answering.answer` gives it, or a Refusal."""
-        task = Task(picture, boxes, Future())
+    def put(self, picture: np.ndarray, boxes: np.ndarray, answer: Answer) -> None:
+        """Takes a picture in; it is answered as by `Answering.answer`, by a Refusal, or let go of where it is not wanted."""
+        task = Task(picture, boxes, answer)
         with self._room:
             self._waiting += task.pixels
         self._queue.put(task)
-        return task.answer
 
     def _work(self) -> None:
         held: Task | None = None  # did not fit into the batch before
         while (first := held or self._queue.get()) is not None:
             tasks, held = self._collect(first)
-            wanted = [task for task in tasks if task.answer.set_running_or_notify_cancel()]
-            if wanted:
+            if wanted := [task for task in tasks if task.answer.wanted()]:
                 self._answer(wanted)
             with self._room:
                 self._waiting -= sum(task.pixels for task in tasks)

@@ -9,8 +9,8 @@ from __future__ import annotations
 MAX_BYTES = 20_000_000
 # Faces on one picture; more than a photograph of a school class has.
 MAX_BOXES = 100
-# Requests that were let in and are not answered yet, each with a file's bytes: as many as one pass of the network has faces.
-# More of them would only wait longer.
+# Requests that were let in and have not left yet, each with a file's bytes: as many as one pass of the network has faces. More of
+# them would only wait longer. One that ran out of time is among them until it has left the queue.
 MAX_REQUESTS = 32
 # Pixels of decoded pictures that wait for the network; as long as there are so many, no further one is decoded.
 MAX_PIXELS_WAITING = 100_000_000

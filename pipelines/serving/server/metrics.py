@@ -33,7 +33,7 @@ class Metrics:
         self.batches = Histogram(
             "heatmark_batch_faces", "Faces in one pass of the network.", buckets=FACES, registry=own
         )
-        waiting = "Requests that were let in and are not answered yet."
+        waiting = "Requests that were let in and have not left yet: answered, refused, or too late and let go of."
         self.open = Gauge("heatmark_open_requests", waiting, registry=own)
         for outcome in OUTCOMES.values():
             self.requests.labels(outcome)  # at 0 from the beginning, so that a first failure is a rise

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from pipelines.serving.server.answer import Answer, Slots
 from pipelines.serving.server.asked import body_of, boxes_of, picture_of
 from pipelines.serving.server.batching import Batching
-from pipelines.serving.server.limits import MAX_REQUESTS, MAX_TIME_S
+from pipelines.serving.server.limits import MAX_TIME_S
 from pipelines.serving.server.metrics import Metrics
 from pipelines.serving.server.refusal import Refusal
 
@@ -31,7 +32,7 @@ class Predicting:
 
     def __init__(self, batching: Batching, metrics: Metrics) -> None:
         self.batching, self.metrics = batching, metrics
-        self.num_open = 0
+        self.slots = Slots(metrics.open.set)
         self.decoders = ThreadPoolExecutor(DECODERS, "decodes")
 
     async def answer(self, request: Request, box: list[str], whole: bool) -> dict[str, Any]:
@@ -64,19 +65,35 @@ class Predicting:
 
     async def _let_in(self, request: Request, box: list[str], whole: bool) -> dict[str, Any]:
         boxes = boxes_of(box, whole)
-        if self.num_open >= MAX_REQUESTS:  # before the body is read, so that bodies take no more memory than this
-            raise Refusal(429, f"{MAX_REQUESTS} requests are waiting already: come again in a moment")
-        self.num_open += 1
-        self.metrics.open.set(self.num_open)
+        self.slots.take()  # before the body is read, so that bodies take no more memory than this
         try:
             body = await body_of(request.stream(), request.headers.get("content-length"))
-            loop = asyncio.get_running_loop()
-            return await asyncio.wrap_future(await loop.run_in_executor(self.decoders, self._decode, body, boxes))
-        finally:
-            self.num_open -= 1
-            self.metrics.open.set(self.num_open)
+        except BaseException:
+            self.slots.free()
+            raise
+        return await self._computed(body, boxes)
 
-    def _decode(self, body: bytes, boxes: list[list[float]] | None) -> Future[dict[str, Any]]:
+    async def _computed(self, body: bytes, boxes: list[list[float]] | None) -> dict[str, Any]:
+        """Has the slot freed when nobody has the body or its picture any more, which is after those who cannot wait have gone."""
+        answer = Answer()
+        answer.add_done_callback(lambda _: self.slots.free())
+        self.decoders.submit(self._decode, body, boxes, answer)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(answer))
+        except asyncio.CancelledError:
+            answer.gone = True
+            raise
+        finally:
+            # A failed answer's error has this frame in its traceback: a ring, which would hold the body until somebody looks for rings.
+            del body, answer
+
+    def _decode(self, body: bytes, boxes: list[list[float]] | None, answer: Answer) -> None:
         """In a thread: decodes, and hands over to the batches."""
         self.batching.wait_for_room()
-        return self.batching.put(*picture_of(body, boxes))
+        try:
+            if answer.wanted():
+                self.batching.put(*picture_of(body, boxes), answer)
+        except Exception as error:
+            answer.set_exception(error)
+        finally:
+            del body, answer  # as above

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -186,6 +188,18 @@ def test_what_was_touched_within_the_last_day_stays(project):
             if days > 0:
                 said = gc(project)
     assert re.search(r"gc: artifacts of runs: \d\.\d MB: tiny-000000\n", said)
+
+
+def test_logs_of_other_checkouts_rays_are_not_offered_though_all_are_in_the_systems_folder(project, tmp_path):
+    code = (
+        "from pipelines.runtime.environment import *; print(short_ray_folder(), short_ray_folder(Path('/elsewhere')))"
+    )
+    own, other = map(Path, project.run("python", "-c", code, TMPDIR=str(tmp_path)).stdout.split())
+    for name, folder in (("session_own", own), ("session_other", other)):
+        (folder / name).mkdir(parents=True)
+        os.utime(folder / name, times=(time.time() - 2 * 86400,) * 2)
+    assert "gc: logs of Ray: 0.0 MB: session_own\n" in gc(project, TMPDIR=str(tmp_path))
+    assert "logs of Ray" not in gc(project, TMPDIR=str(own))
 
 
 def test_told_to_it_deletes_that_and_keeps_what_the_history_names(project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -245,6 +246,23 @@ def test_what_is_no_name_or_no_model_is_refused_before_anything_is_written(model
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(ValueError, match=r"folder\.onnx is a folder: name another file$"):
         main(str(model_folder), tmp_path / "folder.onnx", overwrite=True)
+
+
+def test_weights_that_no_single_file_holds_are_refused_before_they_are_loaded(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(model_folder, tmp_path / "large")
+    os.truncate(tmp_path / "large/model.safetensors", 2_500_000_000)  # a hole: the disk holds none of it
+    out = tmp_path / "model.onnx"
+    with pytest.raises(
+        ValueError,
+        match=r"^the model's weights have 2\.5 GB, and one ONNX file holds 1\.5 GB of them: --half halves them$",
+    ):
+        main(str(tmp_path / "large"), out)
+    os.truncate(tmp_path / "large/model.safetensors", 3_100_000_000)
+    with pytest.raises(ValueError, match=r"have 1\.6 GB, .* train a smaller network$"):
+        main(str(tmp_path / "large"), out, half=True)
+    assert ["large"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_a_file_that_does_not_do_as_the_model_does_is_not_left_behind(

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import time
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from components.model import LandmarkModel
 from heatmark.cli import app
 from pipelines.serving.model import load
 from pipelines.serving.predict import main
@@ -92,9 +99,8 @@ def test_a_video_that_is_cut_off_is_said_to_be(clip, drawn, model_folder, tmp_pa
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"passes": 2}, "it takes no --passes, --ray or --resume"),
-        ({"ray": True}, "it takes no --passes, --ray or --resume"),
-        ({"resume": True}, "it takes no --passes, --ray or --resume"),
+        ({"passes": 2}, "it takes no --passes and no --ray"),
+        ({"ray": True}, "it takes no --passes and no --ray"),
         ({"form": "pts"}, r"a \.pts file is of a picture"),
         ({"min_confidence": 1.0}, r"nothing was found on clip\.mp4: no face is sure enough in any frame"),
     ],
@@ -150,3 +156,72 @@ def test_what_is_wrong_with_the_first_frame_is_said_with_the_videos_name(clip, m
     with pytest.raises(ValueError, match=r"clip\.mp4, first frame: box 900 900 950 950 lies outside the picture"):
         main([clip], str(model_folder), tmp_path / "out", tmp_path / "boxes.csv")
     assert not (tmp_path / "out").exists()
+
+
+# Work that is cut short.
+
+LONG = 200  # frames
+
+
+@pytest.fixture
+def long_clip(drawn: list[np.ndarray], tmp_path: Path) -> Path:
+    """clip.mp4, in which the drawn face moves by a px a frame, and clip.csv with two boxes."""
+    with whole_video(tmp_path / "clip.mp4", 25, 128, 128) as add:
+        for number in range(LONG):
+            add(np.roll(drawn[0], number % 16, axis=1))
+    (tmp_path / "clip.csv").write_text("image,x0,y0,x1,y1\nclip.mp4,30,30,90,100\nclip.mp4,20,20,100,110\n")
+    return tmp_path / "clip.mp4"
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_a_video_that_was_cut_short_goes_on_to_the_very_same_output_and_looks_at_no_frame_twice(
+    long_clip, model_folder, tmp_path, capsys, monkeypatch
+):
+    out, journal = tmp_path / "out", tmp_path / ".out.partial/journal.jsonl"
+    words = ["predict", str(long_clip), "--model", str(model_folder), "--out", str(out), "--smooth"]
+    work = subprocess.Popen(
+        [sys.executable, "-m", "heatmark", *words, "--boxes", str(long_clip.with_suffix(".csv"))],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(README.parent), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    while not journal.exists() or len(journal.read_text().splitlines()) < 60:
+        assert work.poll() is None, work.communicate()
+        time.sleep(0.01)
+    work.send_signal(signal.SIGINT)
+    said, failed = work.communicate(timeout=60)
+    assert (130, "heatmark: stopped\n") == (work.returncode, failed)
+    done = len(journal.read_text().splitlines()) - 1  # the first says how it was begun
+    assert f"predict: {done} of {LONG} frames are done; the same command with --resume goes on from there\n" in said
+    assert 59 <= done < LONG
+
+    how = {"boxes": long_clip.with_suffix(".csv"), "smooth": True}
+    with pytest.raises(ValueError, match="was cut short: go on with it by --resume, or begin anew by --overwrite"):
+        main([long_clip], str(model_folder), out, **how)
+    with pytest.raises(ValueError, match="was begun in another way, with other smooth: go on in the way it was begun"):
+        main([long_clip], str(model_folder), out, **{**how, "smooth": False}, resume=True)
+
+    stat = long_clip.stat()
+    os.utime(long_clip, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    with pytest.raises(ValueError, match="was begun in another way, with other inputs: "):
+        main([long_clip], str(model_folder), out, **how, resume=True)
+    os.utime(long_clip, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    real, looked = LandmarkModel.find, []
+
+    def find(self, pictures, boxes):
+        looked.append(pictures[0].tobytes())
+        return real(self, pictures, boxes)
+
+    monkeypatch.setattr(LandmarkModel, "find", find)
+    capsys.readouterr()
+    main([long_clip], str(model_folder), out, **how, resume=True)
+    assert f"predict: {done} of {LONG} frames are done already\n" in capsys.readouterr().out
+    # A frame may be looked at several times in a row.
+    assert [pixels.tobytes() for pixels in Video(long_clip).frames()][done:] == [frame for frame, _ in groupby(looked)]
+    main([long_clip], str(model_folder), tmp_path / "whole", **how)
+    assert contents(tmp_path / "whole") == contents(out)
+    assert ["clip.mp4", "landmarks.csv", "summary.json"] == sorted(contents(out))
+    assert ["clip.csv", "clip.mp4", "out", "whole"] == sorted(path.name for path in tmp_path.iterdir())
