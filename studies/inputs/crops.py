@@ -105,13 +105,14 @@ def draw_shard(path: Path, params: Params, num_faces: int, first: int = 0) -> No
     with tempfile.TemporaryDirectory() as folder:
         rows = [_row(index, Path(folder), params.scheme) for index in range(first, first + num_faces)]
         faces = pa.Table.from_pylist(rows, annotation_schema(num_landmarks))
-        write_shard(faces, Path(folder), path, drawn, drawn.source("drawn"))
+        write_shard(faces, Path(folder), path, drawn, drawn.source("drawn"), marks_hidden=True)
 
 
 def _row(index: int, folder: Path, scheme: str) -> dict:
     """Draws a face into the folder: its row of annotations.parquet, as far as a shard needs it."""
     face = draw_face(0, index, PICTURE)
-    name, landmarks = f"{index:06d}.jpg", face.landmarks[scheme]
+    name, landmarks, visible = f"{index:06d}.jpg", face.landmarks[scheme], face.visible[scheme]
     (folder / name).write_bytes(encode_jpeg(face.image, JPEG_QUALITY))
     box = list(Box.around(landmarks))
-    return {"face": name, "image": name, "subject": name, "subsets": [], "landmarks": landmarks.ravel(), "box": box}
+    who = {"face": name, "image": name, "subject": name, "subsets": []}
+    return {**who, "landmarks": landmarks.ravel(), "visible": visible, "box": box}

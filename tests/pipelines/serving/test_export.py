@@ -26,7 +26,7 @@ from components.schemes import SCHEMES
 from components.synthetic import draw_face
 from pipelines.params import Params, load_params
 from pipelines.serving import export
-from pipelines.serving.export import compare, main, write
+from pipelines.serving.export import check, compare, main, write
 from pipelines.serving.model import load
 from pipelines.serving.onnx_model import METADATA, OnnxModel
 from pipelines.training.optimizer import adamw
@@ -212,6 +212,37 @@ def test_an_exported_model_is_used_as_any_other(exported: Path, tmp_path: Path, 
     # Of its own confidence, it is to the last bit what the model says.
     known = model_of(**FITTED).config.expected(exported_faces.confidence)
     np.testing.assert_array_equal(known, exported_faces.expected_error)
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_an_exported_model_says_which_landmarks_are_visible_as_the_model_does(tmp_path: Path, loss: str) -> None:
+    model, crops = seeing(loss), drawn_crops(SIDE, 20)
+    write(model, tmp_path / "model.onnx", {})
+    expected, found = (each.predict_crops(crops).visible for each in (model, OnnxModel(tmp_path / "model.onnx")))
+    np.testing.assert_allclose(expected, found, atol=1e-4)
+    assert expected.std() > 0.05
+    assert 0 == check(model, OnnxModel(tmp_path / "model.onnx"), half=False)
+
+
+def test_a_file_whose_visibility_is_another_models_is_not_what_it_should_be(tmp_path: Path) -> None:
+    model = seeing()
+    write(model, tmp_path / "model.onnx", {})
+    assert model.visibility is not None
+    model.visibility.bias.data += 1
+    with pytest.raises(
+        ValueError, match=r"of its landmarks are visible with a probability that is more than 0.001 from"
+    ):
+        check(model, OnnxModel(tmp_path / "model.onnx"), half=False)
+
+
+def seeing(loss: str = "mse") -> LandmarkModel:
+    """A model with a word on which landmarks are visible, as if it had learnt one."""
+    plain = model_of()
+    model = plain.under(replace(plain.config, heatmap_loss=loss, visibility=True))
+    assert model.visibility is not None
+    for value in model.visibility.parameters():
+        value.data = torch.randn(value.shape, generator=torch.Generator().manual_seed(1))
+    return model
 
 
 def test_the_command_writes_a_file_and_says_how_near_it_is(
