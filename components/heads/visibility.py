@@ -11,6 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+# AdamW moves a weight by at most the rate at each step. A layer that begins at 0, and has no other layers to learn with it, would
+# not be learnt by the end: its weights count so many times over all channels together (docs/log.md).
+PACE = 1024
 # A map whose sum is below this is nothing; keeps its shares finite.
 TINY = 1e-6
 
@@ -25,6 +28,7 @@ class VisibilityHead(nn.Module):
 
     def __init__(self, features: int, num_landmarks: int) -> None:
         super().__init__()
+        self.pace = PACE / features
         self.weight = nn.Parameter(torch.zeros(num_landmarks, features))
         self.bias = nn.Parameter(torch.zeros(num_landmarks))
 
@@ -33,7 +37,7 @@ class VisibilityHead(nn.Module):
         share = share / share.sum(-1, keepdim=True).clamp_min(TINY)
         # The mean of a convolution is the convolution of the mean, which takes K * C numbers instead of K * h * w.
         under = share @ feature.detach().flatten(-2).transpose(1, 2)
-        return (under * self.weight).sum(-1) + self.bias
+        return self.pace * ((under * self.weight).sum(-1) + self.bias)
 
     def loss(self, logits: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
         """Binary cross-entropy of logits (N, K) and visible (N, K), 1 or 0; 0 where that is NaN: (N, K)."""

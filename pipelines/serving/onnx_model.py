@@ -75,10 +75,11 @@ class OnnxModel:
             ValueError: What the network says is not finite.
         """
         said = self.session.run(outputs_of(self.config), {CROPS: np.ascontiguousarray(pixels)})
-        finite = np.concatenate([np.isfinite(each.reshape(len(each), -1)) for each in said], axis=1).all(axis=1)
-        if not finite.all():
+        numbers = np.concatenate([each.reshape(len(each), -1) for each in said], axis=1)
+        broken = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
+        if len(broken):
             raise ValueError(
-                f"the exported network's outputs are not finite for {(~finite).sum()} of {len(finite)} faces: in half precision "
+                f"the exported network's outputs are not finite for {len(broken)} of {len(pixels)} faces: in half precision "
                 "numbers may grow too large; export the model without --half"
             )
         landmarks, confidence, *visible = said

@@ -449,7 +449,7 @@ def seeing(model: LandmarkModel) -> LandmarkModel:
     assert made.visibility is not None
     rng = torch.Generator().manual_seed(1)
     for value in made.visibility.parameters():
-        value.data = torch.randn(value.shape, generator=rng)
+        value.data = torch.randn(value.shape, generator=rng) / made.visibility.pace
     return made
 
 

@@ -233,7 +233,7 @@ def test_of_landmarks_that_a_markup_lacks_nothing_is_said(tmp_path: Path, folder
     fields = params.model_dump() | {"scheme": "wflw98"}
     fields["datasets"] = {
         "own": {"reader": "synthetic", "share": 0.5},
-        "other": {"reader": "cofw68", "scheme": "ibug68", "share": 0.5, "held_out": False},
+        "other": {"reader": "csv", "scheme": "ibug68", "share": 0.5, "held_out": False},
     }
     mixed = Params.model_validate(fields)
     faces = flagged(annotations(1), [[8, 20]])

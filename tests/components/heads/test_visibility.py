@@ -22,8 +22,8 @@ def at(*cells: tuple[int, int]) -> torch.Tensor:
 def head() -> VisibilityHead:
     """Two landmarks, two channels: the first landmark looks at the first channel, the second at the difference."""
     made = VisibilityHead(2, 2)
-    made.weight.data = torch.tensor([[2.0, 0.0], [1.0, -1.0]])
-    made.bias.data = torch.tensor([0.5, 0.0])
+    made.weight.data = torch.tensor([[2.0, 0.0], [1.0, -1.0]]) / made.pace  # a power of 2: what is by hand is exact
+    made.bias.data = torch.tensor([0.5, 0.0]) / made.pace
     return made
 
 

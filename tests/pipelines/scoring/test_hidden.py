@@ -44,7 +44,7 @@ def evaluated(says: bool, crops: Path, params: Params, folder: Path) -> Path:
     torch.manual_seed(0)
     model = LandmarkModel(replace(params.model(), visibility=says))
     if model.visibility is not None:
-        model.visibility.weight.data.normal_()
+        model.visibility.weight.data.normal_(std=1 / model.visibility.pace)
     (folder / "model").mkdir()
     model.save(folder / "model")
     training = {"key": "k", "best_step": 1, "steps": 1, "val_nme": 0.5}

@@ -38,7 +38,7 @@ def seeing(network: LandmarkModel) -> LandmarkModel:
     model = network.under(replace(network.config, visibility=True))
     assert model.visibility is not None
     for value in model.visibility.parameters():
-        value.data = torch.randn(value.shape, generator=torch.Generator().manual_seed(1))
+        value.data = torch.randn(value.shape, generator=torch.Generator().manual_seed(1)) / model.visibility.pace
     return model
 
 
