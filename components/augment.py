@@ -161,3 +161,22 @@ def view_landmarks(landmarks: np.ndarray, views: Views, flip: tuple[int, ...]) -
     """Moves landmarks (N, K, 2), stored crop px, into the views: (N, K, 2), crop px, permuted where mirrored."""
     moved = apply(views.affine, landmarks)
     return np.where(views.flipped[:, None, None], moved[:, list(flip)], moved)
+
+
+def view_visible(
+    visible: np.ndarray, landmarks: np.ndarray, views: Views, flip: tuple[int, ...], crop: int
+) -> np.ndarray:
+    """Which landmarks can be seen on the views: (N, K) float32, 1, 0 of hidden ones, NaN where nothing can be said.
+
+    Args:
+        visible: (N, K), of the faces, likewise.
+        landmarks: (N, K, 2), (x, y), px of the views; NaN of a landmark without a position, which is hidden or unknown.
+        views: The batch's parameters; what lies under an occluder is hidden, and of what lies beyond the view nothing is said.
+        flip: (K,), the scheme's permutation.
+        crop: Side of a view, px.
+    """
+    own = np.where(views.flipped[:, None], visible[:, list(flip)], visible)
+    edges = views.occluder[:, None].astype(np.float32) - 0.5  # a pixel reaches half a px beyond its centre
+    covered = ((landmarks >= edges[..., :2]) & (landmarks < edges[..., 2:])).all(axis=-1)
+    beyond = ((landmarks < -0.5) | (landmarks >= crop - 0.5)).any(axis=-1)
+    return np.where(np.isnan(own) | beyond, np.nan, np.where(covered, 0, own)).astype(np.float32)

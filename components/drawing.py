@@ -26,8 +26,9 @@ def draw_landmarks(
     scheme: Scheme | None = None,
     color: tuple[int, int, int] = TRUTH,
     scale: float = 1.0,
+    hidden: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draws a dot per landmark and, given a scheme, its outlines.
+    """Draws a dot per landmark, a ring of a hidden one, and, given a scheme, its outlines.
 
     Args:
         image: (H, W, 3) uint8, RGB; stays as it is.
@@ -35,12 +36,13 @@ def draw_landmarks(
         scheme: Whose outlines join the dots; None for dots alone.
         color: RGB.
         scale: Enlargement of the picture before drawing, so that the dots stay sharp.
+        hidden: (K,) bool; None of none.
 
     Returns:
         (round(H * scale), round(W * scale), 3) uint8, RGB.
     """
     canvas, factors = _resized(image, scale)
-    return _draw_face(canvas, enlarge(np.asarray(landmarks, np.float64), factors), scheme, color)
+    return _draw_face(canvas, enlarge(np.asarray(landmarks, np.float64), factors), scheme, color, hidden)
 
 
 def draw_face_pair(
@@ -75,13 +77,21 @@ def _resized(image: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_face(
-    canvas: np.ndarray, landmarks: np.ndarray, scheme: Scheme | None, color: tuple[int, int, int]
+    canvas: np.ndarray,
+    landmarks: np.ndarray,
+    scheme: Scheme | None,
+    color: tuple[int, int, int],
+    hidden: np.ndarray | None = None,
 ) -> np.ndarray:
     if scheme is not None:
         canvas = _draw_lines(canvas, [landmarks[list(outline)] for outline in scheme.outlines], color, opacity=0.45)
     radius = max(1.0, 0.006 * max(canvas.shape[:2]))
-    for x, y in landmarks[np.isfinite(landmarks).all(axis=-1)]:
-        _draw_dot(canvas, x, y, radius, np.array(color, np.float64))
+    rings = np.zeros(len(landmarks), bool) if hidden is None else hidden
+    for (x, y), ring in zip(landmarks, rings, strict=True):
+        if np.isfinite([x, y]).all():
+            # A ring as wide as two fifths of its radius, and a little larger, so that there is room inside.
+            outer, hole = (1.25 * radius, 0.75 * radius) if ring else (radius, 0.0)
+            _draw_dot(canvas, x, y, outer, np.array(color, np.float64), hole)
     return canvas
 
 
@@ -97,8 +107,8 @@ def _draw_lines(canvas: np.ndarray, lines: list[np.ndarray], color: tuple[int, i
     return cv2.addWeighted(inked, opacity, canvas, 1 - opacity, 0)
 
 
-def _draw_dot(canvas: np.ndarray, x: float, y: float, radius: float, color: np.ndarray) -> None:
-    """Paints a disc in place, each pixel by the share of it that is covered.
+def _draw_dot(canvas: np.ndarray, x: float, y: float, radius: float, color: np.ndarray, hole: float = 0.0) -> None:
+    """Paints a disc in place, each pixel by the share of it that is covered; with a hole of some radius, a ring.
 
     Not `cv2.circle`: its antialiased discs are half a pixel too wide and up to 0.06 px off, as much as what
     these pictures are to show.
@@ -108,6 +118,9 @@ def _draw_dot(canvas: np.ndarray, x: float, y: float, radius: float, color: np.n
     x0, x1 = np.clip([np.floor(x - half), np.ceil(x + half) + 1], 0, width).astype(int)
     y0, y1 = np.clip([np.floor(y - half), np.ceil(y + half) + 1], 0, height).astype(int)
     rows, columns = np.ogrid[y0:y1, x0:x1]
-    covered = np.clip(radius + 0.5 - np.hypot(columns - x, rows - y), 0, 1)[..., None]
+    away = np.hypot(columns - x, rows - y)[..., None]
+    covered = np.clip(radius + 0.5 - away, 0, 1)
+    if hole:
+        covered -= np.clip(hole + 0.5 - away, 0, 1)
     patch = canvas[y0:y1, x0:x1]
     patch[:] = np.rint(patch + covered * (color - patch))

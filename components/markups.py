@@ -80,8 +80,8 @@ def shared(source: Scheme, target: Scheme) -> dict[int, int]:
 
 
 def onto(landmarks: np.ndarray, source: Scheme, target: Scheme) -> np.ndarray:
-    """Landmarks (N, K of the source, 2) in the target's order, (N, K of the target, 2); NaN where the source has none."""
+    """Landmarks (N, K of the source, 2), or flags (N, K of the source), in the target's order; NaN where the source has none."""
     common = shared(source, target)
-    found = np.full((len(landmarks), target.num_landmarks, 2), np.nan, landmarks.dtype)
+    found = np.full((len(landmarks), target.num_landmarks, *landmarks.shape[2:]), np.nan, landmarks.dtype)
     found[:, list(common)] = landmarks[:, list(common.values())]
     return found

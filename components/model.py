@@ -18,6 +18,7 @@ from components.crops import crop_affine, cut
 from components.geometry import apply, invert, mirror
 from components.heads import HEADS, HeadModule
 from components.heads.base import Sizes
+from components.heads.visibility import VisibilityHead
 from components.interfaces import Decoded
 from components.layers import draw_convolutions, flatten_first_maps
 from components.limits import Range, check_parameters, check_range
@@ -30,16 +31,16 @@ from components.schemes import Scheme
 # ImageNet's channel means and deviations, as in HIH's released code.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # What `save` writes. Former formats are read too: which one brought a field that they had not.
-FORMAT = 3
-SINCE = {"mirror_offset": 2, "expected_error": 3}
+FORMAT = 4
+SINCE = {"mirror_offset": 2, "expected_error": 3, "visibility": 4}
 # Faces per forward pass of `find`: bounds its memory.
 BATCH = 64
 # Root mean square of the first maps, in that of the targets, under losses of the maps themselves: noise is a hundredth of the
 # first loss. At 150 steps of mean squares (docs/log.md), validation NME is 6.3% by this, 6.5% by 0.25, 24% by 1, and 111% as
 # PyTorch starts.
 FIRST_MAPS = 0.1
-# Among a model's weights, the head's are named so.
-HEAD = "decimal."
+# Among a model's weights, those of the head, and of what says which landmarks are visible, are named so.
+HEAD, VISIBILITY = "decimal.", "visibility."
 
 BOXES = ("annotated", "landmarks")
 EXPAND = Range(0.01, 100, "the crop's side in longer sides of the box; published ones are from 1 to 2")
@@ -61,6 +62,7 @@ class ModelConfig:
         mirror_offset: How far right of what the network says the landmarks are, crop px. A network that is trained on
             mirrored faces too cannot learn that all faces are annotated a little to one side.
         expected_error: Which error is to be expected at which confidence; None where nobody has measured that.
+        visibility: Whether it says which landmarks are visible.
 
     Raises:
         ValueError: An unknown loss or box, a number out of its bounds, or errors expected of other landmarks.
@@ -74,6 +76,7 @@ class ModelConfig:
     box: str
     mirror_offset: float = 0.0
     expected_error: ExpectedError | None = None
+    visibility: bool = False
 
     def __post_init__(self) -> None:
         check_known(HEATMAP_LOSSES, "heatmap loss", self.heatmap_loss)
@@ -99,6 +102,7 @@ class ModelConfig:
             "box": self.box,
             "mirror_offset": self.mirror_offset,
             "expected_error": asdict(self.expected_error) if self.expected_error else None,
+            "visibility": self.visibility,
         }
 
     @classmethod
@@ -127,12 +131,13 @@ class ModelConfig:
             box=checked(fields["box"], str, "box"),
             mirror_offset=checked(fields.get("mirror_offset", 0.0), float, "mirror_offset"),
             expected_error=_expected_error(fields.get("expected_error")),
+            visibility=checked(fields.get("visibility", False), bool, "visibility"),
         )
 
     def expected(self, confidence: np.ndarray) -> np.ndarray:
         """The error (N, K) to be expected at a confidence (N, K), as in `Found`."""
         if self.expected_error is None:
-            return np.full(confidence.shape, np.nan, np.float32)
+            return unsaid(confidence)
         return self.expected_error.at(confidence)
 
 
@@ -152,11 +157,13 @@ class Found(NamedTuple):
         confidence: (N, K) float32, 0 to 1; comparable within one model only.
         expected_error: (N, K) float32, how far off each landmark is to be expected, in % of the normaliser of the protocol
             that the model's `expected_error` names; NaN where the model does not know. A face's is the mean of its landmarks'.
+        visible: (N, K) float32, the probability that each landmark is visible, 0 to 1; NaN where the model did not learn it.
     """
 
     landmarks: np.ndarray
     confidence: np.ndarray
     expected_error: np.ndarray
+    visible: np.ndarray
 
 
 class LandmarkModel(nn.Module):
@@ -164,8 +171,9 @@ class LandmarkModel(nn.Module):
 
     Attributes:
         config: What it is made of.
-        network: Crops -> heatmaps and, with a head, its last feature.
+        network: Crops -> heatmaps and, with either head, its last feature.
         head: That feature -> what is said beside the heatmaps; or None.
+        visibility: That feature and the maps -> which landmarks are visible; or None.
 
     Raises:
         ValueError: The parts do not fit each other (stride, sizes), or the network is larger than `limits` allows.
@@ -191,21 +199,32 @@ class LandmarkModel(nn.Module):
             # gradients two hundred times those of what is left to learn (docs/log.md).
             for layer in self.network.heatmap_layers:
                 flatten_first_maps(layer, FIRST_MAPS * config.codec.target_rms)
+        self.visibility: VisibilityHead | None = None
+        if config.visibility:
+            self.network.with_feature = (
+                True  # rather than built so: what no gradient reaches without a head stays frozen
+            )
+            self.visibility = VisibilityHead(config.network.features, config.scheme.num_landmarks)
         # Multiplied by numpy: where torch multiplies without memory, it imports its compiler first, for two seconds.
         for name, value in (("mean", MEAN), ("std", STD)):
             self.register_buffer(name, torch.tensor(np.array(value, np.float32) * 255)[:, None, None], persistent=False)
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Crops (N, 3, H, W) uint8 RGB -> heatmap (N, S, K, h, w) and, under the head's `output`, what it says."""
+        """Crops (N, 3, H, W) uint8 RGB -> heatmap (N, S, K, h, w), under the head's `output` what it says, and visibility (N, K)."""
         outputs = self.network((pixels.float() - self.mean) / self.std)
-        if self.head is None:
-            return outputs
-        return {"heatmap": outputs["heatmap"], self.head.output: self.head(outputs["feature"])}
+        said = {"heatmap": outputs["heatmap"]}
+        if self.head is not None:
+            said[self.head.output] = self.head(outputs["feature"])
+        if self.visibility is not None:
+            said["visibility"] = self.visibility(outputs["feature"], self._maps(outputs, self.config.codec.sigma))
+        return said
+
+    def _maps(self, outputs: dict[str, torch.Tensor], sigma: float) -> torch.Tensor:
+        return HEATMAP_LOSSES[self.config.heatmap_loss].read(outputs["heatmap"][:, -1], sigma)
 
     def read(self, outputs: dict[str, torch.Tensor], sigma: float) -> dict[str, torch.Tensor]:
         """Raw outputs -> maps as a codec of this sigma draws them, of the last stack: what `codec.decode` takes."""
-        heatmap = HEATMAP_LOSSES[self.config.heatmap_loss].read(outputs["heatmap"][:, -1], sigma)
-        return {"heatmap": heatmap, **(self.head.read(outputs) if self.head else {})}
+        return {"heatmap": self._maps(outputs, sigma), **(self.head.read(outputs) if self.head else {})}
 
     def decode(self, outputs: dict[str, torch.Tensor], codec: Codec | None = None) -> Decoded:
         """Raw outputs -> landmarks (N, K, 2), crop px, and confidence (N, K); read by the model's codec or another."""
@@ -224,20 +243,24 @@ class LandmarkModel(nn.Module):
         """
         self.eval()
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).to(self.mean.device)
-        landmarks, confidence = self._find_on_crops(batch.contiguous())
+        landmarks, confidence, visible = self._find_on_crops(batch.contiguous())
         if mirrored:
             other, flip = self._find_on_crops(batch.flip(-1).contiguous()), list(self.config.scheme.flip)
             landmarks = (landmarks + mirror(other[0], self.config.codec.crop)[:, flip]) / 2
-            confidence = (confidence + other[1][:, flip]) / 2
+            confidence, visible = (
+                (one + two[:, flip]) / 2 for one, two in ((confidence, other[1]), (visible, other[2]))
+            )
         moved = landmarks + np.array([self.config.mirror_offset, 0], np.float32)
-        return Found(moved, confidence, self.config.expected(confidence))
+        return Found(moved, confidence, self.config.expected(confidence), visible)
 
-    def _find_on_crops(self, batch: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Crops (N, 3, H, W) -> landmarks as the network says them, crop px, and their confidence."""
+    def _find_on_crops(self, batch: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Crops (N, 3, H, W) -> landmarks as the network says them, crop px, their confidence, and how likely they are visible."""
         outputs = self(batch)
         _check_finite(outputs)
         decoded = self.decode(outputs)
-        return decoded.landmarks.cpu().numpy(), decoded.confidence.cpu().numpy()
+        confidence = decoded.confidence.cpu().numpy()
+        visible = outputs["visibility"].float().sigmoid().cpu().numpy() if self.visibility else unsaid(confidence)
+        return decoded.landmarks.cpu().numpy(), confidence, visible
 
     def find(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> Found:
         """Finds the landmarks of one face per picture, in image px, and how sure each is.
@@ -256,16 +279,29 @@ class LandmarkModel(nn.Module):
         return self.find(images, boxes).landmarks
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """All weights by name, flat: the network's by its own names, the head's as decimal.NAME."""
-        head = {} if self.head is None else {HEAD + name: value for name, value in self.head.state_dict().items()}
-        return {**self.network.state_dict(), **head}
+        """All weights by name, flat: the network's by its own names, the heads' as decimal.NAME and visibility.NAME."""
+        heads = {HEAD: self.head, VISIBILITY: self.visibility}
+        said = {
+            prefix + name: value for prefix, head in heads.items() if head for name, value in head.state_dict().items()
+        }
+        return {**self.network.state_dict(), **said}
 
     def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
-        """Takes what `weights` of an equal model gave."""
-        self.network.load_state_dict({name: value for name, value in weights.items() if not name.startswith(HEAD)})
+        """Takes what `weights` of an equal model gave; visibility that one of the two has alone is passed over."""
+        parts = {prefix: _below(prefix, weights) for prefix in (HEAD, VISIBILITY)}
+        self.network.load_state_dict(
+            {name: value for name, value in weights.items() if not name.startswith((HEAD, VISIBILITY))}
+        )
         if self.head is not None:
-            said = {name.removeprefix(HEAD): value for name, value in weights.items() if name.startswith(HEAD)}
-            self.head.load_state_dict(said)
+            self.head.load_state_dict(parts[HEAD])
+        if self.visibility is not None and parts[VISIBILITY]:
+            self.visibility.load_state_dict(parts[VISIBILITY])
+
+    def learnt_apart(self) -> list[list[nn.Parameter]]:
+        """All parameters, in the groups that know nothing of each other's gradients."""
+        apart = [] if self.visibility is None else list(self.visibility.parameters())
+        own = {id(value) for value in apart}
+        return [[value for value in self.parameters() if id(value) not in own], *([apart] if apart else [])]
 
     def under(self, config: ModelConfig) -> LandmarkModel:
         """A model of the same weights that is read, or moves its answers, in another way; on the CPU."""
@@ -307,13 +343,22 @@ def find_faces(
             raise ValueError(f"expected images (H, W, 3) uint8, got {image.shape} {image.dtype}")
     if not len(boxes):
         nothing = np.zeros((0, config.scheme.num_landmarks), np.float32)
-        return Found(np.zeros((*nothing.shape, 2), np.float32), nothing, nothing)
+        return Found(np.zeros((*nothing.shape, 2), np.float32), nothing, nothing, nothing)
     crop = config.codec.crop
     affines = np.stack([crop_affine(Box(*box), crop, config.expand) for box in boxes])
     crops = np.stack([cut(image, affine, crop) for image, affine in zip(images, affines, strict=True)])
     parts = [predict_crops(crops[first : first + BATCH]) for first in range(0, len(crops), BATCH)]
-    landmarks, confidence, expected_error = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Found(apply(invert(affines), landmarks), confidence, expected_error)
+    found = Found(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    return found._replace(landmarks=apply(invert(affines), found.landmarks))
+
+
+def unsaid(confidence: np.ndarray) -> np.ndarray:
+    """What `Found` has of landmarks, beside their confidence (N, K), that the model does not know."""
+    return np.full(confidence.shape, np.nan, np.float32)
+
+
+def _below(prefix: str, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
 def _parts(config: ModelConfig) -> tuple[nn.Module, HeadModule | None]:
@@ -341,4 +386,4 @@ def _check_finite(outputs: dict[str, torch.Tensor]) -> None:
         )
 
 
-__all__ = ["CONFIG", "WEIGHTS", "Found", "LandmarkModel", "ModelConfig", "find_faces"]
+__all__ = ["CONFIG", "WEIGHTS", "Found", "LandmarkModel", "ModelConfig", "find_faces", "unsaid"]

@@ -26,6 +26,7 @@ from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
 from pipelines.runtime.tables import from_column, with_note, write_csv, write_table
 from pipelines.scoring.held_out import faces_to_measure
+from pipelines.scoring.hidden import which_hidden
 from pipelines.scoring.measure import counted, measure
 from pipelines.scoring.pictures import pictures_of
 from pipelines.scoring.predict import predict
@@ -129,6 +130,8 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path, curves: Path |
     metrics["num_left_out"] = int(covered.sum()) - len(errors)
     if sure := errors_known(config, errors, params):
         metrics["expected_error"] = how_sure(sure)
+    if hidden := which_hidden(errors):
+        metrics["visibility"] = hidden
     left_out = f"{metrics['num_left_out']} without {protocol.normaliser}" if metrics["num_left_out"] else ""
     # What rescoring must know of them.
     readers = sorted({params.source(name).reader for name in params.sources("test")})

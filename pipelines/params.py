@@ -357,6 +357,11 @@ class Params(Section):
                 f"protocol {self.evaluate.protocol!r} measures the subsets {', '.join(subsets)} of its benchmark alone, but "
                 f"{' and '.join(held_out)} are held out: set held_out: false for all but that one, or measure by inter_ocular"
             )
+        if self.loss.visibility and not any(DATASETS[each.reader].marks_hidden for each in self.datasets.values()):
+            readers = ", ".join(sorted({each.reader for each in self.datasets.values()}))
+            raise ValueError(
+                f"loss.visibility learns of landmarks that are marked as hidden, and {readers} marks none: set loss.visibility: false"
+            )
         if self.train.fit_temperature and getattr(self.codec, "decoder", None) != "soft_argmax":
             raise ValueError("train.fit_temperature is for codecs that are read by decoder soft_argmax")
         if self.train.num_workers and self.train.batch_size % self.train.num_workers:
@@ -396,7 +401,10 @@ class Params(Section):
     def model(self) -> ModelConfig:
         """The model."""
         scheme, sizes = SCHEMES[self.scheme], self.preprocess
-        return ModelConfig(scheme, self.codec, self.network, self.loss.heatmap, sizes.expand, sizes.box)
+        network, loss = self.network, self.loss
+        return ModelConfig(
+            scheme, self.codec, network, loss.heatmap, sizes.expand, sizes.box, visibility=loss.visibility
+        )
 
 
 def load_params(path: Path | str = "params.yaml") -> Params:

@@ -40,7 +40,8 @@ from pipelines.runtime.tables import (
 def crop_schema(num_landmarks: int) -> pa.Schema:
     """Columns of a shard; `landmarks` in image px, `crop_landmarks` in px of the stored crop.
 
-    `box` is what the crop was cut around, `annotated_box` the dataset's own, NaN where there is none.
+    `box` is what the crop was cut around, `annotated_box` the dataset's own, NaN where there is none. `visible` is 1, 0 of a
+    landmark that is marked as hidden, whether it has a position or not, and NaN where the dataset does not say.
     """
     return pa.schema(
         [
@@ -50,6 +51,7 @@ def crop_schema(num_landmarks: int) -> pa.Schema:
             ("pixels", pa.binary()),
             ("crop_landmarks", pa.list_(pa.float32(), 2 * num_landmarks)),
             ("affine", pa.list_(pa.float64(), 6)),
+            ("visible", pa.list_(pa.float32(), num_landmarks)),
         ]
     )
 
@@ -66,8 +68,18 @@ def plan_shards(counts: dict[str, int], faces_per_shard: int) -> list[dict]:
     return shards
 
 
-def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params, source: SourceParams) -> int:
+def write_shard(
+    annotations: pa.Table, folder: Path, path: Path, params: Params, source: SourceParams, marks_hidden: bool = False
+) -> int:
     """Cuts the faces of some annotations and writes them as one shard; returns how many.
+
+    Args:
+        annotations: Of the faces.
+        folder: Of the dataset.
+        path: Of the shard.
+        params: That say how faces are cut out.
+        source: What the params say of the dataset.
+        marks_hidden: Whether the dataset says which landmarks are hidden.
 
     Raises:
         ValueError: A picture cannot be read any more.
@@ -90,6 +102,8 @@ def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params,
     columns["pixels"] = pa.array([images.encode_jpeg(crop.pixels, sizes.jpeg_quality) for crop in crops], pa.binary())
     columns["crop_landmarks"] = to_column(np.stack([c.landmarks for c in crops]), schema.field("crop_landmarks").type)
     columns["affine"] = to_column(np.stack([c.affine for c in crops]), schema.field("affine").type)
+    visible = onto(_flags(annotations, theirs.num_landmarks, marks_hidden), theirs, ours)
+    columns["visible"] = to_column(visible, schema.field("visible").type)
     pq.write_table(pa.table(columns, schema), path, compression="none", use_dictionary=False, write_page_checksum=True)
     return len(crops)
 
@@ -97,6 +111,18 @@ def write_shard(annotations: pa.Table, folder: Path, path: Path, params: Params,
 def _boxes(annotations: pa.Table, landmarks: np.ndarray, source: str) -> np.ndarray:
     """(N, 4) float32, image px; the tight boxes of the landmarks (N, K, 2), NaN where without one, or the dataset's own."""
     return from_column(annotations, "box", 4) if source == "annotated" else tight_boxes(landmarks)
+
+
+def _flags(annotations: pa.Table, num_landmarks: int, marks_hidden: bool) -> np.ndarray:
+    """(N, K) float32: 1 visible, 0 hidden, NaN of a dataset that does not say."""
+    if not marks_hidden:
+        return np.full((len(annotations), num_landmarks), np.nan, np.float32)
+    return from_column(annotations, "visible", num_landmarks).astype(np.float32)
+
+
+def marks_hidden(annotations: pa.Table) -> bool:
+    """Whether a dataset says which landmarks are hidden: where none of any face is, nobody looked."""
+    return not pc.all(annotations.column("visible").combine_chunks().flatten()).as_py()
 
 
 def preprocess(annotations: Path, dataset: Path, params: Params, out: Path) -> None:
@@ -108,6 +134,7 @@ def preprocess(annotations: Path, dataset: Path, params: Params, out: Path) -> N
     source = params.source(dataset.name)
     table = read_table(annotations / ANNOTATIONS)
     folder = dataset.resolve()
+    marked = marks_hidden(table)
     rows = {split: table.filter(pc.equal(table.column("split"), split)) for split in SPLITS}
     shards = plan_shards({split: len(rows[split]) for split in SPLITS}, params.preprocess.faces_per_shard)
     with whole_folder(out) as partial, cluster.connected():
@@ -115,7 +142,7 @@ def preprocess(annotations: Path, dataset: Path, params: Params, out: Path) -> N
 
         def cut_shard(shard: dict) -> dict:
             annotations = ray.get(references[shard["split"]]).slice(shard["first"], shard["last"] - shard["first"])
-            return {"faces": write_shard(annotations, folder, target / shard["name"], params, source)}
+            return {"faces": write_shard(annotations, folder, target / shard["name"], params, source, marked)}
 
         references = {split: ray.put(split_rows) for split, split_rows in rows.items()}
         progress = Progress("preprocess", len(table), "faces")

@@ -5,7 +5,7 @@
 MODEL is a folder that a training wrote, CROPS are shards that preprocess cut by the recipe. The errors that are to be expected are
 fitted on the validation faces, as `pipelines.train` does it, whatever the model itself knows of them; then they are held against the
 errors of the test faces: of the half of them that the model is surer of against the other half, face by face, landmark by landmark,
-and by part of the face. At last, what each part of the fit is worth, on validation faces that it did not see, and how much hangs on
+by part of the face and, where the dataset says which landmarks are hidden, of visible and of hidden ones. At last, what each part of the fit is worth, on validation faces that it did not see, and how much hangs on
 which validation faces there are. Errors in per cent of the normaliser. Prints Markdown.
 """
 
@@ -17,18 +17,22 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pyarrow as pa
 import torch
 import typer
 from scipy.stats import spearmanr
 
 from components.calibration import ExpectedError
-from components.metrics import PROTOCOLS, bootstrap_difference, calibration
+from components.metrics import PROTOCOLS, Protocol, bootstrap_difference, calibration
 from components.metrics.errors import labelled_mean
 from components.metrics.selective import Bin, halves
 from components.model import LandmarkModel
+from components.schemes import Scheme
 from pipelines.pages.report import landmark_groups
 from pipelines.params import load_params
 from pipelines.runtime import command
+from pipelines.runtime.tables import from_column
+from pipelines.training.crops import VISIBLE
 from pipelines.training.expected_error import (
     FEWEST_FACES,
     count_faces,
@@ -114,6 +118,23 @@ def parts_lines(names: tuple[str, ...], error: np.ndarray, *expected: np.ndarray
         yield row(name, *(of[name] for of in means))
 
 
+def flags(crops: pa.Table, scheme: Scheme, protocol: Protocol) -> np.ndarray:
+    """Which landmarks are visible (N, K), 1, 0 or NaN, of the faces that the protocol can measure."""
+    measured = protocol.measurable(from_column(crops, "crop_landmarks", scheme.num_landmarks, 2), scheme)
+    if VISIBLE not in crops.column_names:  # cut before that was kept
+        return np.full((measured.sum(), scheme.num_landmarks), np.nan)
+    return from_column(crops, VISIBLE, scheme.num_landmarks)[measured]
+
+
+def hidden_lines(visible: np.ndarray, error: np.ndarray, *expected: np.ndarray) -> Iterator[str]:
+    """A table of visible and hidden landmarks: the error (N, K), and what is expected by each of some fits; nothing if none is hidden."""
+    kinds = {"visible": (visible == 1) & ~np.isnan(error), "hidden": (visible == 0) & ~np.isnan(error)}
+    if all(of.any() for of in kinds.values()):
+        yield from header("landmarks", "how many", "error", "expected", "by one curve")
+        for name, of in kinds.items():
+            yield row(name, int(of.sum()), *(float(values[of].mean()) for values in (error, *expected)))
+
+
 def fits_lines(confidence: np.ndarray, error: np.ndarray) -> Iterator[str]:
     """A table of what each part of the fit is worth: of validation faces (N, K), by those of the other folds."""
     fold = np.random.default_rng(0).permutation(len(error)) % FOLDS
@@ -166,9 +187,9 @@ def main(
     torch.set_num_threads(1)
     params, network = load_params(recipe), LandmarkModel.load(model)
     protocol, folder = PROTOCOLS[params.evaluate.protocol], crops or Path("artifacts") / params.name / "crops"
+    crops_of = {split: read_crops(folder, split, params) for split in ("val", "test")}
     val, test = (
-        measure_errors(network, validation_batches(params, read_crops(folder, split, params), 0, 1), protocol)
-        for split in ("val", "test")
+        measure_errors(network, validation_batches(params, faces, 0, 1), protocol) for faces in crops_of.values()
     )
     confidence, error = test
     if count_faces(val[1]) < ENOUGH:
@@ -186,10 +207,12 @@ def main(
         bins_lines("faces", *of_faces(expected, error)),
         bins_lines("landmarks", *of_landmarks(expected, error)),
         parts_lines(network.config.scheme.names, error, expected, plain),
+        hidden_lines(flags(crops_of["test"], network.config.scheme, protocol), error, expected, plain),
         fits_lines(*val),
         ["", drawn_line(*val, confidence)],
     ):
-        print("\n".join(lines), flush=True)
+        for line in lines:
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -97,4 +97,4 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 COMPLETE = {"train": 20000, "test": 4386, "full": 4386, "frontal": 1314}
-AFLW19 = Dataset("aflw19", ("aflw19",), records, parse, complete=COMPLETE, licence="research only")
+AFLW19 = Dataset("aflw19", ("aflw19",), records, parse, complete=COMPLETE, licence="research only", marks_hidden=True)

@@ -55,6 +55,7 @@ class Dataset:
             with the name, also where it leads out of the folder.
         complete: How many faces a complete copy has, by split (train, test) and by subset; empty where nobody says.
         licence: What its pictures and landmarks may be used for, as far as we know; `licence_in` asks the folder first.
+        marks_hidden: Whether the format has a mark for landmarks that are hidden; where it has none, all are called visible.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Dataset:
     picture: Callable[[Path, str], np.ndarray] = images.read
     complete: Mapping[str, int] = field(default_factory=dict)
     licence: str = "unknown"
+    marks_hidden: bool = False
 
     def licence_in(self, root: Path) -> str:
         """The first line of the folder's licence.txt, where it has one; else what is known of the format."""

@@ -104,4 +104,4 @@ def _size(array: np.ndarray) -> str:
     return " x ".join(map(str, array.shape))
 
 
-COFW = Dataset("cofw", ("cofw29",), records, parse, read_picture, {"train": 1345, "test": 507})
+COFW = Dataset("cofw", ("cofw29",), records, parse, read_picture, {"train": 1345, "test": 507}, marks_hidden=True)

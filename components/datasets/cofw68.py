@@ -97,4 +97,4 @@ def _box(root: Path, file: str, number: int) -> Box:
     return box_of(boxes[number - 1], f"{file}:bboxes[{number}]")
 
 
-COFW68 = Dataset("cofw68", ("ibug68",), records, parse, read_picture, {"test": 507})
+COFW68 = Dataset("cofw68", ("ibug68",), records, parse, read_picture, {"test": 507}, marks_hidden=True)

@@ -96,4 +96,4 @@ def _box(row: dict[str, str], where: str) -> Box | None:
         raise ValueError(f"{where}: the box is not four numbers: {', '.join(values)}") from error
 
 
-CSV = Dataset("csv", (), records, parse)
+CSV = Dataset("csv", (), records, parse, marks_hidden=True)

@@ -80,4 +80,6 @@ def read_signed(root: Path, file: str, num_landmarks: int) -> tuple[np.ndarray, 
     return np.where(absent, np.float32(np.nan), np.abs(signed) - 1), np.logical_not((signed < 0).any(axis=1))
 
 
-MERL_RAV = Dataset("merl_rav", ("ibug68",), records, parse, complete=COMPLETE, licence="research only")
+MERL_RAV = Dataset(
+    "merl_rav", ("ibug68",), records, parse, complete=COMPLETE, licence="research only", marks_hidden=True
+)

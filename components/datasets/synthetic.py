@@ -49,4 +49,4 @@ def parse(root: Path, scheme: Scheme, record: Record) -> Annotation:
         raise ValueError(f"{record.where}: missing or misshapen field {error}") from error
 
 
-SYNTHETIC = Dataset("synthetic", ("ibug68", "wflw98"), records, parse, licence="Apache-2.0")
+SYNTHETIC = Dataset("synthetic", ("ibug68", "wflw98"), records, parse, licence="Apache-2.0", marks_hidden=True)

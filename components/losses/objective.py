@@ -44,6 +44,8 @@ class Objective:
         num_views: Views of each face in a step: 1, or 2 for the consistency between them.
         siamese_weight: Of that consistency, beside the heatmap's loss of one view, in whose units it is measured
             (`HeatmapLoss.between`); it rises from 0 over the first half of the training.
+        visibility: Whether the network also learns which landmarks are visible, of datasets that say so. It needs no weight:
+            landmarks come out as without (`components.heads.visibility`), and what is minimised by AdamW has no scale.
 
     Raises:
         ValueError: An unknown loss, a weight below 0, a number of views that is neither, or a Siamese weight on one view.
@@ -55,6 +57,7 @@ class Objective:
     decimal_weight: float
     num_views: int
     siamese_weight: float
+    visibility: bool
 
     def __post_init__(self) -> None:
         check_known(HEATMAP_LOSSES, "heatmap loss", self.heatmap)

@@ -4,6 +4,7 @@ from components.metrics.audit import Evidence, audit
 from components.metrics.curves import auc, ced, failure_rate
 from components.metrics.errors import landmark_errors, nme
 from components.metrics.fitting import check_protocol, misfit
+from components.metrics.hidden import summarise_hidden
 from components.metrics.paired import Difference
 from components.metrics.protocols import Protocol
 from components.metrics.published import PROTOCOLS
@@ -32,4 +33,5 @@ __all__ = [
     "share_interval",
     "summarise",
     "summarise_expected",
+    "summarise_hidden",
 ]

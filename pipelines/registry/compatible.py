@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from components.losses import HEATMAP_LOSSES
@@ -36,6 +38,7 @@ def compare(source: str, parent: ModelConfig, own: ModelConfig) -> list[str]:
         "preprocess.expand": (parent.expand, own.expand),
         "preprocess.box": (parent.box, own.box),
         "loss.heatmap": (parent.heatmap_loss, own.heatmap_loss),
+        "loss.visibility": (parent.visibility, own.visibility),
     }
     return [*codec.values(), *(_differs(name, *values) for name, values in named.items() if values[0] != values[1])]
 
@@ -76,5 +79,7 @@ def _other_shapes(parent: ModelConfig, own: ModelConfig) -> list[str]:
 
 
 def _shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Without those of visibility, which begins anew where the parent has none, and is left behind where the training has none."""
     with torch.device("meta"):
-        return {name: tuple(value.shape) for name, value in LandmarkModel(config).weights().items()}
+        weights = LandmarkModel(replace(config, visibility=False)).weights()
+    return {name: tuple(value.shape) for name, value in weights.items()}

@@ -5,7 +5,8 @@ It takes either of two forms, boxes being x0 y0 x1 y1, image px:
 * Arrays: `images`, N pictures (H, W, 3) uint8 RGB, of one size or a list of several, and `boxes` (N, 4), one face each; without
   boxes, whole pictures. Gives (N, K, 2) float32, (x, y), image px.
 * A table, as `mlflow models serve` makes one of JSON: a row is a picture, `image` the base64 of a file's bytes, `boxes` a list of
-  boxes; null: the whole picture is one face's. Gives a row for each, F faces with `landmarks` (F, K, 2) and `confidence` (F, K).
+  boxes; null: the whole picture is one face's. Gives a row for each, F faces with `landmarks` (F, K, 2) and `confidence` (F, K), and with
+  `visible` (F, K), the probability of that, of a model that learnt it.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class LoggedLandmarkModel(PythonModel):
         except ValueError as error:
             raise ValueError(f"row {number}: {error}") from error
         found = self.model.find([picture] * len(own), own)
-        return {"landmarks": found.landmarks.tolist(), "confidence": found.confidence.tolist()}
+        said = {"landmarks": found.landmarks.tolist(), "confidence": found.confidence.tolist()}
+        return {**said, "visible": found.visible.tolist()} if self.model.config.visibility else said
 
 
 def in_bytes(image: np.ndarray) -> np.ndarray:

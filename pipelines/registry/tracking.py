@@ -506,6 +506,7 @@ def signature() -> ModelSignature:
     outputs = [
         ColSpec(Array(Array(Array(number))), "landmarks"),
         ColSpec(Array(Array(number)), "confidence", required=False),
+        ColSpec(Array(Array(number)), "visible", required=False),
     ]
     return ModelSignature(Schema(inputs), Schema(outputs))
 

@@ -27,21 +27,25 @@ BATCH = 64
 # a part of each to the tasks that they wait for; on a GPU they need none.
 SHARES, SHARES_WITH_GPUS = (0.25, 0.75), (1, 0)
 # What a prediction keeps of a shard's columns.
-KEPT = (*FACE_COLUMNS, "annotated_box")
+KEPT = (*FACE_COLUMNS, "annotated_box", "visible")
 
 
 def prediction_schema(num_landmarks: int) -> pa.Schema:
-    """What a model says of each face: `predicted` (x, y), image px, `confidence`, and `expected_error`, % of a normaliser or NaN.
+    """What a model says of each face: `predicted` (x, y), image px, `confidence`, `expected_error`, % of a normaliser, and
+    `predicted_visible`, a probability; the latter two NaN where it does not know.
 
-    `annotated_box` is the dataset's own, NaN where there is none: some protocols divide by it.
+    `annotated_box` is the dataset's own, NaN where there is none: some protocols divide by it. `visible` is what the dataset says:
+    1, 0 of a hidden landmark, or NaN.
     """
     return pa.schema(
         [
             *face_fields(num_landmarks),
             ("annotated_box", pa.list_(pa.float32(), 4)),
+            ("visible", pa.list_(pa.float32(), num_landmarks)),
             ("predicted", pa.list_(pa.float32(), 2 * num_landmarks)),
             ("confidence", pa.list_(pa.float32(), num_landmarks)),
             ("expected_error", pa.list_(pa.float32(), num_landmarks)),
+            ("predicted_visible", pa.list_(pa.float32(), num_landmarks)),
         ]
     )
 
@@ -64,12 +68,19 @@ def cut_views(crops: pa.Table, crop: int, expand: float) -> pa.Table:
     affines = compose(wanted, invert(stored))
     pixels = (decode_own(data.as_buffer()) for data in crops.column("pixels"))
     views = np.stack([cut(px, affine, crop) for px, affine in zip(pixels, affines, strict=True)])
-    columns = {name: crops.column(name) for name in KEPT}
+    columns = {name: crops.column(name) for name in KEPT if name in crops.column_names}
+    columns.setdefault("visible", _unsaid(crops))
     columns["view"] = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(views[0].nbytes), len(views), [None, pa.py_buffer(views)]
     )
     columns["to_image"] = to_column(invert(wanted), pa.list_(pa.float64(), 6))
     return pa.table(columns)
+
+
+def _unsaid(crops: pa.Table) -> pa.Array:
+    """What crops say of visibility that were cut before that was kept."""
+    num_landmarks = crops.schema.field("landmarks").type.list_size // 2
+    return to_column(np.full((len(crops), num_landmarks), np.nan), pa.list_(pa.float32(), num_landmarks))
 
 
 class Predictor:
@@ -98,8 +109,12 @@ class Predictor:
         predicted = apply(from_column(views, "to_image", 2, 3), found.landmarks)
         columns = {name: views.column(name) for name in KEPT}
         columns["predicted"] = to_column(predicted, schema.field("predicted").type)
-        for name in ("confidence", "expected_error"):
-            columns[name] = to_column(getattr(found, name), schema.field(name).type)
+        said = {
+            "confidence": found.confidence,
+            "expected_error": found.expected_error,
+            "predicted_visible": found.visible,
+        }
+        columns |= {name: to_column(values, schema.field(name).type) for name, values in said.items()}
         return pa.table(columns, schema)
 
     def predict(self, crops: pa.Table) -> pa.Table:

@@ -1,7 +1,8 @@
 """Export: a model -> one ONNX file that finds landmarks by itself, wherever ONNX runs.
 
 In the graph are the network, the decoder and the mirror offset, with batch norm folded into the convolutions before it: crops
-(N, side, side, 3) uint8 RGB in, any number of them; landmarks (N, K, 2) float32, (x, y), crop px, and confidence (N, K) out.
+(N, side, side, 3) uint8 RGB in, any number of them; landmarks (N, K, 2) float32, (x, y), crop px, and confidence (N, K) out, and of
+a model that learnt which landmarks are visible, visible (N, K), the probability of that.
 How a crop is cut, what the landmarks are called and what made the model stands in the file's metadata as JSON. The file is
 compared with the model before it gets its name.
 """
@@ -28,13 +29,15 @@ from pipelines.runtime import command
 from pipelines.runtime.outputs import whole_file
 from pipelines.serving.inputs import shown
 from pipelines.serving.model import ONNX, fetched
-from pipelines.serving.onnx_model import CONFIDENCE, CROPS, LANDMARKS, METADATA, OnnxModel
+from pipelines.serving.onnx_model import CROPS, METADATA, OnnxModel, outputs_of
 
 # Of 2023; what it asks for is in ONNX Runtime since 1.17.
 OPSET = 20
 # How far, px, and in how many of the landmarks at most, an answer may be elsewhere than the model's: where two cells are nearly
 # as high, rounding decides which is the peak. Half precision has 11 bits, and rounds each of a network's layers.
 WITHIN_PX = {False: 0.01, True: 0.5}
+# The same of the probability that a landmark is visible.
+WITHIN = {False: 0.001, True: 0.05}
 ELSEWHERE = {False: 0.01, True: 0.1}
 COMPARED = 16
 # An ONNX file is one message of protobuf, which ends at 2 GiB, and beside the weights it holds the graph and the decoder's tables.
@@ -51,10 +54,12 @@ class Whole(nn.Module):
         self.model = model
         self.register_buffer("offset", torch.tensor([model.config.mirror_offset, 0.0]))
 
-    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Crops (N, H, W, 3) uint8 RGB -> landmarks (N, K, 2), crop px, and confidence (N, K)."""
-        decoded = self.model.decode(self.model(crops.permute(0, 3, 1, 2)))
-        return decoded.landmarks + self.offset, decoded.confidence
+    def forward(self, crops: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Crops (N, H, W, 3) uint8 RGB -> landmarks (N, K, 2), crop px, confidence (N, K) and, of a model that says it, visible (N, K)."""
+        outputs = self.model(crops.permute(0, 3, 1, 2))
+        decoded = self.model.decode(outputs)
+        found = decoded.landmarks + self.offset, decoded.confidence
+        return (*found, outputs["visibility"].sigmoid()) if self.model.visibility else found
 
 
 def halved(model: LandmarkModel) -> LandmarkModel:
@@ -95,7 +100,7 @@ def write(model: LandmarkModel, path: Path, facts: dict[str, Any], half: bool = 
             (crops,),
             dynamo=True,
             input_names=[CROPS],
-            output_names=[LANDMARKS, CONFIDENCE],
+            output_names=outputs_of(model.config),
             dynamic_shapes={"crops": {0: torch.export.Dim("faces")}},
             opset_version=OPSET,
             verbose=False,
@@ -120,12 +125,19 @@ def check(model: LandmarkModel, exported: OnnxModel, half: bool) -> float:
     Raises:
         ValueError: It is larger than rounding makes it, or the exported model's answers are not finite.
     """
-    elsewhere = float((compare(model, exported, blots(model.config.codec.crop)) > WITHIN_PX[half]).mean())
+    crops = blots(model.config.codec.crop)
+    elsewhere = float((compare(model, exported, crops) > WITHIN_PX[half]).mean())
     if elsewhere > ELSEWHERE[half]:
         way_out = "export it without --half" if half else "please report this"
         raise ValueError(
             f"the exported model does not do as the model does: on pictures of noise {elsewhere:.1%} of its landmarks lie more "
             f"than {WITHIN_PX[half]} px from the model's; {way_out}"
+        )
+    apart = np.abs(exported.predict_crops(crops).visible - model.predict_crops(crops).visible) > WITHIN[half]
+    if apart.mean() > ELSEWHERE[half]:
+        raise ValueError(
+            f"the exported model does not do as the model does: on pictures of noise {apart.mean():.1%} of its landmarks are visible "
+            f"with a probability that is more than {WITHIN[half]} from the model's; please report this"
         )
     return elsewhere
 

@@ -31,6 +31,7 @@ class Faces:
         confidence: (N, K) float32; the more, the surer. Comparable within one model only.
         expected_error: (N, K) float32, how far off each landmark is to be expected, in % of the normaliser of `protocol`; NaN
             where the model does not know. A face's is the mean of its landmarks'.
+        visible: (N, K) float32, the probability that each landmark is visible; NaN where the model did not learn it.
         protocol: Name of a protocol, whose normaliser `expected_error` is in; "" where the model does not know.
         boxes: (N, 4) float64, x0 y0 x1 y1, image px, around which the faces were looked for.
         picture: (N,) int, which of `pictures` each face is on.
@@ -41,6 +42,7 @@ class Faces:
     landmarks: np.ndarray
     confidence: np.ndarray
     expected_error: np.ndarray
+    visible: np.ndarray
     protocol: str
     boxes: np.ndarray
     picture: np.ndarray
@@ -55,6 +57,11 @@ class Faces:
         """Of the K landmarks."""
         return self.scheme.names
 
+    @property
+    def hidden(self) -> np.ndarray:
+        """Which landmarks are hidden rather than visible (N, K), bool; none where the model does not know."""
+        return self.visible < 0.5
+
     def on(self, picture: int) -> Faces:
         """The faces on one of the pictures."""
         own = self.chosen(self.picture == picture)
@@ -62,15 +69,17 @@ class Faces:
 
     def chosen(self, which: np.ndarray) -> Faces:
         """Some of the faces: which (N,), bool."""
-        per_face = ("landmarks", "confidence", "expected_error", "boxes", "picture")
+        per_face = ("landmarks", "confidence", "expected_error", "visible", "boxes", "picture")
         return replace(self, **{name: getattr(self, name)[which] for name in per_face})
 
     def frame(self) -> pd.DataFrame:
-        """A row a face: picture, x0, y0, x1, y1, its mean confidence, its expected error, and NAME_x and NAME_y of each landmark, image px."""
+        """A row a face: picture, x0, y0, x1, y1, its mean confidence, its expected error, the share of its landmarks that is expected to be
+        visible, and NAME_x and NAME_y of each landmark, image px."""
         import pandas as pd  # here: it takes as long to import as all else together
 
         columns = {"picture": self.picture, **dict(zip(("x0", "y0", "x1", "y1"), self.boxes.T, strict=True))}
         columns |= {"confidence": self.confidence.mean(axis=1), "expected_error": self.expected_error.mean(axis=1)}
+        columns["visible_share"] = self.visible.mean(axis=1)
         for number, name in enumerate(self.names):
             columns |= {f"{name}_x": self.landmarks[:, number, 0], f"{name}_y": self.landmarks[:, number, 1]}
         return pd.DataFrame(columns)
@@ -95,8 +104,8 @@ class Faces:
     def drawn(self) -> np.ndarray:
         """The first picture with all faces' landmarks on it, (H, W, 3) uint8, RGB."""
         canvas = self.pictures[0]
-        for landmarks in self.landmarks:
-            canvas = draw_landmarks(canvas, landmarks, self.scheme, PREDICTED)
+        for landmarks, hidden in zip(self.landmarks, self.hidden, strict=True):
+            canvas = draw_landmarks(canvas, landmarks, self.scheme, PREDICTED, hidden=hidden)
         return canvas
 
 

@@ -28,12 +28,14 @@ class Face(TypedDict):
         box: x0, y0, x1, y1, image px, in which it was looked for.
         confidence: Of each landmark.
         expected_error: Of each landmark, % of the normaliser; None where the model does not know.
+        visible: Of each landmark, the probability; None where the model does not know.
         landmarks: (x, y), image px.
     """
 
     box: list[float]
     confidence: list[float]
     expected_error: list[float] | None
+    visible: list[float] | None
     landmarks: list[list[float]]
 
 
@@ -58,7 +60,7 @@ class Record(TypedDict):
 
 
 def rounded(faces: Faces) -> list[Face]:
-    """Faces of one picture, to a thousandth of a px and of a per cent, and a ten-thousandth of confidence."""
+    """Faces of one picture, to a thousandth of a px and of a per cent, and a ten-thousandth of confidence and probability."""
     return [
         {
             "box": np.round(faces.boxes[number], 3).tolist(),
@@ -66,6 +68,9 @@ def rounded(faces: Faces) -> list[Face]:
             "expected_error": np.round(faces.expected_error[number].astype(float), 3).tolist()
             if faces.protocol
             else None,
+            "visible": None
+            if np.isnan(faces.visible).any()
+            else np.round(faces.visible[number].astype(float), 4).tolist(),
             "landmarks": np.round(faces.landmarks[number].astype(float), 3).tolist(),
         }
         for number in range(len(faces))

@@ -9,13 +9,18 @@ import numpy as np
 import onnxruntime
 
 from components.configuration import parse_json
-from components.model import Found, ModelConfig, find_faces
+from components.model import Found, ModelConfig, find_faces, unsaid
 
-CROPS, LANDMARKS, CONFIDENCE = "crops", "landmarks", "confidence"
+CROPS, LANDMARKS, CONFIDENCE, VISIBLE = "crops", "landmarks", "confidence", "visible"
 # The key of what the file's metadata say.
 METADATA = "heatmark"
 # What they say beside the fields of a model.
 BESIDE = ("precision", "facts")
+
+
+def outputs_of(config: ModelConfig) -> list[str]:
+    """What the graph of such a model gives, in order."""
+    return [LANDMARKS, CONFIDENCE, *([VISIBLE] if config.visibility else [])]
 
 
 class OnnxModel:
@@ -60,7 +65,7 @@ class OnnxModel:
         side = self.config.codec.crop
         takes = {each.name: each.shape[1:] for each in self.session.get_inputs()}
         gives = [each.name for each in self.session.get_outputs()]
-        if takes != {CROPS: [side, side, 3]} or gives != [LANDMARKS, CONFIDENCE]:
+        if takes != {CROPS: [side, side, 3]} or gives != outputs_of(self.config):
             raise ValueError(f"{path}: its graph is not the one that its metadata are of")
 
     def predict_crops(self, pixels: np.ndarray) -> Found:
@@ -69,14 +74,16 @@ class OnnxModel:
         Raises:
             ValueError: What the network says is not finite.
         """
-        landmarks, confidence = self.session.run([LANDMARKS, CONFIDENCE], {CROPS: np.ascontiguousarray(pixels)})
-        finite = np.isfinite(landmarks).all(axis=(1, 2)) & np.isfinite(confidence).all(axis=1)
-        if not finite.all():
+        said = self.session.run(outputs_of(self.config), {CROPS: np.ascontiguousarray(pixels)})
+        numbers = np.concatenate([each.reshape(len(each), -1) for each in said], axis=1)
+        broken = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
+        if len(broken):
             raise ValueError(
-                f"the exported network's outputs are not finite for {(~finite).sum()} of {len(finite)} faces: in half precision "
+                f"the exported network's outputs are not finite for {len(broken)} of {len(pixels)} faces: in half precision "
                 "numbers may grow too large; export the model without --half"
             )
-        return Found(landmarks, confidence, self.config.expected(confidence))
+        landmarks, confidence, *visible = said
+        return Found(landmarks, confidence, self.config.expected(confidence), *(visible or [unsaid(confidence)]))
 
     def find(self, images: Sequence[np.ndarray] | np.ndarray, boxes: np.ndarray) -> Found:
         """As `LandmarkModel.find`: landmarks of one face per picture, image px.

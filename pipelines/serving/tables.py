@@ -21,35 +21,39 @@ from pipelines.serving.journal import Record
 # What says of whom a row is: of a picture, and of a video.
 KEYS = {False: ("image", "face"), True: ("image", "frame", "face")}
 SIDES = ("x0", "y0", "x1", "y1")
+# Of a face: means over its landmarks.
+MEANS = ("confidence", "expected_error", "visible_share")
 ROW_GROUP = 1024
 
 
 def rows(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
-    """A row a face: image, frame of a video, face (its number), box; means; confidence, expected error and landmarks of each."""
+    """A row a face: image, frame of a video, face (its number), box; means; confidence, expected error, visibility and landmarks of each."""
     for record in records:
         numbers = record.get("tracks", range(len(record["faces"])))
         for number, face in zip(numbers, record["faces"], strict=True):
             keys = {"image": record["image"], "frame": record.get("frame"), "face": number}
-            errors = face["expected_error"]
+            errors, visible = face["expected_error"], face.get("visible")  # a journal from before does not say
             means = {"sure": round(fmean(face["confidence"]), 4), "off": round(fmean(errors), 3) if errors else None}
-            yield {**keys, **face, **means}
+            share = round(fmean(visible), 4) if visible else None
+            yield {**keys, **face, **means, "visible": visible, "visible_share": share}
 
 
 def write_csv(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
-    """landmarks.csv: keys, sides, confidence, expected error, then NAME_x and NAME_y of each landmark, image px."""
+    """landmarks.csv: keys, sides, confidence, expected error, visible share, then NAME_x and NAME_y of each landmark, image px."""
     with (folder / "landmarks.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file, lineterminator="\n")
         columns = (f"{name}_{axis}" for name in scheme.names for axis in "xy")
-        table.writerow([*KEYS[of_video], *SIDES, "confidence", "expected_error", *columns])
+        table.writerow([*KEYS[of_video], *SIDES, *MEANS, *columns])
         for row in rows(records):
             flat = (f"{value:.3f}" for landmark in row["landmarks"] for value in landmark)
-            table.writerow(
-                [*(row[key] for key in KEYS[of_video]), *row["box"], f"{row['sure']:.4f}", row["off"], *flat]
-            )
+            means = (f"{row['sure']:.4f}", row["off"], row["visible_share"])
+            table.writerow([*(row[key] for key in KEYS[of_video]), *row["box"], *means, *flat])
 
 
 def write_jsonl(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
-    """landmarks.jsonl: an object a face; `confidence` and `expected_error` are means, the plurals and `landmarks` each landmark's."""
+    """landmarks.jsonl: an object a face; `confidence`, `expected_error` and `visible_share` are means, the plurals, `visible` and `landmarks`
+    each landmark's.
+    """
     with (folder / "landmarks.jsonl").open("w", encoding="ascii") as file:
         for row in rows(records):
             said = {key: row[key] for key in KEYS[of_video]} | {"box": row["box"]}
@@ -57,23 +61,25 @@ def write_jsonl(records: Iterable[Record], folder: Path, scheme: Scheme, of_vide
 
 
 def _of_landmarks(row: dict[str, Any]) -> dict[str, Any]:
-    """How sure each landmark is, and their means."""
-    means = {"confidence": row["sure"], "expected_error": row["off"]}
-    return {**means, "confidences": row["confidence"], "expected_errors": row["expected_error"]}
+    """How sure each landmark is and how likely visible, and their means."""
+    means = dict(zip(MEANS, (row["sure"], row["off"], row["visible_share"]), strict=True))
+    each = {"confidences": row["confidence"], "expected_errors": row["expected_error"], "visible": row["visible"]}
+    return {**means, **each}
 
 
 def write_parquet(records: Iterable[Record], folder: Path, scheme: Scheme, of_video: bool) -> None:
-    """landmarks.parquet: the columns of the CSV, `confidences` (K), `expected_errors` (K) or null, and `landmarks` (2 K), x and y in turn;
-    names in the schema.
+    """landmarks.parquet: the columns of the CSV, `confidences` (K), `expected_errors` (K) or null, `visible` (K) or null, and `landmarks`
+    (2 K), x and y in turn; names in the schema.
 
     Bytes of a name that are not UTF-8 are written out, as \\xe9.
     """
     count = scheme.num_landmarks
     keys = [(key, pa.string() if key == "image" else pa.int32()) for key in KEYS[of_video]]
     sides = [(name, pa.float32()) for name in SIDES]
-    means = [(name, pa.float32()) for name in ("confidence", "expected_error")]
+    means = [(name, pa.float32()) for name in MEANS]
     # No list of a fixed size where there may be none: Parquet would not be read again.
-    each = [("confidences", pa.list_(pa.float32(), count)), ("expected_errors", pa.list_(pa.float32()))]
+    each = [("confidences", pa.list_(pa.float32(), count))]
+    each += [(name, pa.list_(pa.float32())) for name in ("expected_errors", "visible")]
     fields = [*keys, *sides, *means, *each, ("landmarks", pa.list_(pa.float32(), 2 * count))]
     schema = pa.schema(fields, {"names": json.dumps(list(scheme.names))})
     left = rows(records)

@@ -209,7 +209,8 @@ def _usable(box: np.ndarray, pixels: np.ndarray) -> bool:
 
 def _replaced(faces: Faces, rows: np.ndarray, others: Faces) -> Faces:
     """Faces with others in these rows."""
-    changed = {name: getattr(faces, name).copy() for name in ("landmarks", "confidence", "expected_error", "boxes")}
+    names = ("landmarks", "confidence", "expected_error", "visible", "boxes")
+    changed = {name: getattr(faces, name).copy() for name in names}
     for name, values in changed.items():
         values[rows] = getattr(others, name)
     return replace(faces, **changed)

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_view, view_landmarks
+from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_view, view_landmarks, view_visible
 from components.codecs import Codec
 from components.geometry import compose, invert, to_unit
 from components.schemes import Scheme
-from pipelines.training.crops import Streamed
+from pipelines.training.crops import VISIBLE, Streamed
 from pipelines.training.decoded import pixels_of, stored_side
 from pipelines.training.mixture import Mixture
 from pipelines.training.order import epoch_order
@@ -42,6 +42,7 @@ class BatchMaker:
         world: Number of workers; the worker takes faces rank, rank + world, ... of each step.
         mixture: How several sources share the batches; None where all faces are of one.
         shards: Rows of each shard of each source, on which the order depends; () where a source is one shard.
+        visibility: Whether batches say which landmarks are visible.
     """
 
     codec: Codec
@@ -54,6 +55,7 @@ class BatchMaker:
     world: int = 1
     mixture: Mixture | None = None
     shards: tuple[tuple[int, ...], ...] = ()
+    visibility: bool = False
 
     def faces(self, step: int, num_faces: int) -> np.ndarray:
         """Rows (batch_size,) of a step: epochs are permutations of a source, one after the other without a gap."""
@@ -71,7 +73,8 @@ class BatchMaker:
 
         Returns:
             pixels (n, 3, crop, crop) uint8 RGB, landmarks (n, K, 2) crop px, and the codec's targets; with several
-            views also flipped (n,), and back (n, 2, 3), from the face's plain crop to the view, see `to_unit`.
+            views also flipped (n,), and back (n, 2, 3), from the face's plain crop to the view, see `to_unit`; with
+            visibility also visible (n, K), see `view_visible`.
         """
         rows = self.faces(step, len(crops))
         stored = stored_side(crops)
@@ -97,16 +100,26 @@ class BatchMaker:
         side, num_views = self.codec.crop, len(views.flipped) // len(rows)
         pixels = np.empty((len(views.flipped), 3, side, side), np.uint8)
         # Single rows: Table.take copies all chunks first, for every step, and fails above 2 GiB of pixels.
-        pictures, stored = crops.column("pixels"), crops.column("crop_landmarks")
+        pictures = crops.column("pixels")
         # The one loop over faces: OpenCV decodes and warps one picture at a time.
         for i, row in enumerate(rows.tolist()):
             face = pixels_of(pictures[row])
             for view in range(i * num_views, (i + 1) * num_views):
                 render_view(face, views, view, side, pixels[view])
-        flat = np.stack([stored[row].values.to_numpy() for row in rows.tolist()])
+        flat = _stacked(crops, "crop_landmarks", rows)
         landmarks = view_landmarks(flat.reshape(len(rows), -1, 2).repeat(num_views, axis=0), views, self.scheme.flip)
         labelled = np.isfinite(landmarks).all(axis=-1)
-        return {"pixels": pixels, "landmarks": landmarks, **self.codec.encode(landmarks, labelled)}
+        batch = {"pixels": pixels, "landmarks": landmarks, **self.codec.encode(landmarks, labelled)}
+        if not self.visibility:
+            return batch
+        flags = _stacked(crops, VISIBLE, rows).repeat(num_views, axis=0)
+        return {**batch, "visible": view_visible(flags, landmarks, views, self.scheme.flip, side)}
+
+
+def _stacked(crops: pa.Table | Streamed, name: str, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a column of lists: (n, length of a list)."""
+    stored = crops.column(name)
+    return np.stack([stored[row].values.to_numpy() for row in rows.tolist()])
 
 
 def local_batches(maker: BatchMaker, crops: pa.Table | Streamed, first: int, last: int) -> Iterator[Batch]:

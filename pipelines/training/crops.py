@@ -12,6 +12,7 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -20,7 +21,9 @@ from pipelines.runtime.tables import read_shard, shards
 from pipelines.training.order import WINDOW
 
 # What a training needs of a shard. About 20 kB a face at 128 px with its margin, 50 kB at 256.
-COLUMNS = ["pixels", "crop_landmarks"]
+COLUMNS = ("pixels", "crop_landmarks")
+# And of a network that learns which landmarks are visible.
+VISIBLE = "visible"
 # Of the machine's memory: what a split may take to be held.
 HELD_SHARE = 1 / 4
 
@@ -34,23 +37,31 @@ class Shards:
         sizes: Rows of each.
         num_bytes: Of all files.
         window: How many the order looks at together (`pipelines.training.order`): one window for each source.
+        columns: What is read of them.
     """
 
     paths: tuple[Path, ...]
     sizes: tuple[int, ...]
     num_bytes: int
     window: int = WINDOW
+    columns: tuple[str, ...] = COLUMNS
 
     @classmethod
-    def of(cls, folder: Path, split: str) -> Shards:
+    def of(cls, folder: Path, split: str, columns: tuple[str, ...] = COLUMNS) -> Shards:
         """Looks at the files' footers, not at their rows.
 
         Raises:
-            ValueError: The folder has no shard of the split.
+            ValueError: The folder has no shard of the split, or a shard lacks a column.
         """
         paths = tuple(path.resolve() for path in shards(folder, split))
-        sizes = tuple(pq.read_metadata(path).num_rows for path in paths)
-        return cls(paths, sizes, sum(path.stat().st_size for path in paths), min(WINDOW, len(paths)))
+        footers = [pq.read_metadata(path) for path in paths]
+        for path, footer in zip(paths, footers, strict=True):
+            if absent := sorted(set(columns) - set(footer.schema.to_arrow_schema().names)):
+                raise ValueError(
+                    f"{path} has no column {', '.join(absent)}: it was cut before there was one; preprocess again"
+                )
+        sizes, num_bytes = tuple(footer.num_rows for footer in footers), sum(path.stat().st_size for path in paths)
+        return cls(paths, sizes, num_bytes, min(WINDOW, len(paths)), columns)
 
     @classmethod
     def joined(cls, parts: Iterable[Shards]) -> Shards:
@@ -59,14 +70,19 @@ class Shards:
         paths, sizes = (
             tuple(chain.from_iterable(each)) for each in zip(*((p.paths, p.sizes) for p in all_parts), strict=True)
         )
-        return cls(paths, sizes, sum(part.num_bytes for part in all_parts), sum(part.window for part in all_parts))
+        num_bytes, window = (sum(getattr(part, name) for part in all_parts) for name in ("num_bytes", "window"))
+        return cls(paths, sizes, num_bytes, window, all_parts[0].columns)
 
     @property
     def num_rows(self) -> int:
         return sum(self.sizes)
 
     def read(self, shard: int) -> pa.Table:
-        return read_shard(self.paths[shard], COLUMNS)
+        return read_shard(self.paths[shard], list(self.columns))
+
+    def marks_hidden(self) -> bool:
+        """Whether it is said of any landmark whether it is visible; reads no more shards than it takes to find one."""
+        return any(np.isfinite(_flat(read_shard(path, [VISIBLE]))).any() for path in self.paths)
 
     def held(self) -> pa.Table:
         """All rows, in memory."""
@@ -83,6 +99,10 @@ class Shards:
             sizes = f"{self.num_bytes / 1e9:.1f} GB, may take {room / 1e9:.1f} GB of memory"
             print(f"train: {self.num_rows} faces, {sizes}: streamed from their {len(self.paths)} shards", flush=True)
         return fits
+
+
+def _flat(table: pa.Table) -> np.ndarray:
+    return table.column(VISIBLE).combine_chunks().flatten().to_numpy()
 
 
 @dataclass(frozen=True)

@@ -176,11 +176,14 @@ def fit(params: Params, plan: Plan, worker: Worker, weights: Weights | None = No
         maps = config.codec.render(batch)
         total, weight = objective.sums(outputs, maps, batch, config.codec.sigma, flip, model.head, step / plan.total)
         losses += torch.stack([total.detach(), weight])
+        if model.visibility is not None:  # beside the loss: no gradient of it reaches what finds landmarks
+            total = total + model.visibility.loss(outputs["visibility"], batch["visible"]).sum()
         optimizer.zero_grad(set_to_none=True)
         # DDP takes the mean of the workers' gradients; times their number and over the common weight, it is the
         # gradient of the whole batch, however it was shared out.
         (total * worker.world / common().clamp_min(1)).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), params.train.clip_norm)
+        for parameters in model.learnt_apart():
+            nn.utils.clip_grad_norm_(parameters, params.train.clip_norm)
         optimizer.step()
         schedule.step()
         average.update()

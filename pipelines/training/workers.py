@@ -21,7 +21,7 @@ from pipelines.training.checkpoints import (
     read_best,
     write_checkpoint,
 )
-from pipelines.training.crops import Shards
+from pipelines.training.crops import COLUMNS, VISIBLE, Shards
 from pipelines.training.decoded import keep_decoded, room_here
 from pipelines.training.loop import Plan, fit
 from pipelines.training.mixture import Mixture
@@ -55,9 +55,14 @@ class Training:
         """That of a recipe, on shards in a folder for each dataset.
 
         Raises:
-            ValueError: There are none.
+            ValueError: There are none, or none of the training's says which landmarks are hidden, where that is to be learnt.
         """
         train, val = shards_of(crops, params, "train"), shards_of(crops, params, "val")
+        if params.loss.visibility and not any(source.marks_hidden() for source in train.values()):
+            raise ValueError(
+                f"{', '.join(train)}: no landmark of any face is marked as hidden, so that nothing says which are visible: "
+                "set loss.visibility: false"
+            )
         plan = Plan.of(params, sum(train[name].num_rows for name in val))
         return cls(key, params, plan, tuple(train.values()), Shards.joined(val.values()), weights)
 
@@ -71,14 +76,15 @@ class Training:
 
 def shards_of(crops: Path, params: Params, split: str) -> dict[str, Shards]:
     """Those of each source that has the split, in the order of `Params.sources`."""
-    return {name: Shards.of(crops / name, split) for name in params.sources(split)}
+    columns = (*COLUMNS, VISIBLE) if params.loss.visibility else COLUMNS
+    return {name: Shards.of(crops / name, split, columns) for name in params.sources(split)}
 
 
 def batch_maker(params: Params, rank: int, world: int) -> BatchMaker:
     """The maker of one worker's batches, of the faces of one source in one shard."""
     config, train, num_views = params.model(), params.train, params.loss.num_views
     views = (params.augment, config.scheme, train.seed, train.batch_size, num_views)
-    return BatchMaker(config.codec, *views, rank, world)
+    return BatchMaker(config.codec, *views, rank, world, visibility=params.loss.visibility)
 
 
 def going_on(state: State | None) -> str:

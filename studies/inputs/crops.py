@@ -16,6 +16,7 @@ from pipelines.ingest import annotation_schema
 from pipelines.params import Params
 from pipelines.preprocess import write_shard
 from pipelines.runtime.tables import read_shards
+from pipelines.training.crops import VISIBLE
 from pipelines.training.decoded import stored_side
 from studies.inputs.recipe import with_changes
 
@@ -28,7 +29,7 @@ def check_crops(folder: Path, split: str, params: Params) -> None:
     """Looks at the first crop of a split, of each dataset.
 
     Raises:
-        ValueError: There is none, or it is not this recipe's: another number of landmarks, or another size.
+        ValueError: There is none, or it is not this recipe's: another number of landmarks, another size, or no visibility to learn.
     """
     for name in params.sources(split):
         _check_first(folder / name, split, params)
@@ -46,6 +47,10 @@ def _check_first(folder: Path, split: str, params: Params) -> None:
         raise ValueError(
             f"{folder} holds crops of {stored_side(first)} px; recipe {params.name!r} stores {params.preprocess.stored} px: "
             "preprocess by that recipe"
+        )
+    if params.loss.visibility and VISIBLE not in first.column_names:
+        raise ValueError(
+            f"{path} does not say which landmarks are visible, as recipe {params.name!r} needs it: preprocess again"
         )
 
 
@@ -105,13 +110,14 @@ def draw_shard(path: Path, params: Params, num_faces: int, first: int = 0) -> No
     with tempfile.TemporaryDirectory() as folder:
         rows = [_row(index, Path(folder), params.scheme) for index in range(first, first + num_faces)]
         faces = pa.Table.from_pylist(rows, annotation_schema(num_landmarks))
-        write_shard(faces, Path(folder), path, drawn, drawn.source("drawn"))
+        write_shard(faces, Path(folder), path, drawn, drawn.source("drawn"), marks_hidden=True)
 
 
 def _row(index: int, folder: Path, scheme: str) -> dict:
     """Draws a face into the folder: its row of annotations.parquet, as far as a shard needs it."""
     face = draw_face(0, index, PICTURE)
-    name, landmarks = f"{index:06d}.jpg", face.landmarks[scheme]
+    name, landmarks, visible = f"{index:06d}.jpg", face.landmarks[scheme], face.visible[scheme]
     (folder / name).write_bytes(encode_jpeg(face.image, JPEG_QUALITY))
     box = list(Box.around(landmarks))
-    return {"face": name, "image": name, "subject": name, "subsets": [], "landmarks": landmarks.ravel(), "box": box}
+    who = {"face": name, "image": name, "subject": name, "subsets": []}
+    return {**who, "landmarks": landmarks.ravel(), "visible": visible, "box": box}

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_view, view_landmarks
+from components.augment import NO_AUGMENT, Augment, Views, draw_views, render_view, view_landmarks, view_visible
 from components.configuration import meanings
 from components.geometry import apply, invert, similarity
 from components.schemes import Scheme
@@ -232,3 +232,39 @@ def test_a_turn_is_from_0_to_180_degrees(value: float) -> None:
 
 def test_every_field_has_its_meaning() -> None:
     assert "" not in meanings(Augment).values()
+
+
+def test_what_is_visible_changes_names_with_the_view_and_hides_under_an_occluder(three: Scheme) -> None:
+    drawn = views(replace(NO_AUGMENT, flip=1.0), 1)
+    drawn.occluder[0] = 10, 20, 13, 22  # the pixels 10 to 12 and 20 to 21, from 9.5 to 12.5 and from 19.5 to 21.5
+    visible = np.array([[1.0, 0.0, 1.0]])
+    landmarks = np.array([[[40.0, 30.0], [40.0, 40.0], [12.4, 19.6]]], np.float32)
+    # By hand: right and left swap, the third is covered.
+    np.testing.assert_array_equal([[0, 1, 0]], view_visible(visible, landmarks, drawn, three.flip, 64))
+    landmarks[0, 2] = 12.6, 19.6
+    np.testing.assert_array_equal([[0, 1, 1]], view_visible(visible, landmarks, drawn, three.flip, 64))
+
+
+def test_of_a_landmark_without_a_flag_or_beyond_the_view_nothing_is_said(three: Scheme) -> None:
+    drawn = views(NO_AUGMENT, 1)
+    drawn.occluder[0] = 0, 0, 64, 64
+    landmarks = np.array([[[40.0, 30.0], [63.6, 30.0], [63.4, 30.0]]], np.float32)
+    said = view_visible(np.array([[np.nan, 1.0, 1.0]]), landmarks, drawn, three.flip, 64)
+    np.testing.assert_array_equal([[np.nan, np.nan, 0]], said)
+
+
+def test_a_hidden_landmark_without_a_position_is_hidden(three: Scheme) -> None:
+    landmarks = np.array([[[np.nan, np.nan], [40.0, 30.0], [40.0, 40.0]]], np.float32)
+    said = view_visible(np.array([[0.0, 1.0, np.nan]]), landmarks, views(NO_AUGMENT, 1), three.flip, 64)
+    np.testing.assert_array_equal([[0, 1, np.nan]], said)
+
+
+def test_what_is_called_hidden_under_an_occluder_is_painted_over() -> None:
+    drawn = views(replace(NO_AUGMENT, occlude=1.0), 20)
+    rows, columns = np.indices((64, 64))
+    every = np.stack([columns, rows], -1).reshape(1, -1, 2).repeat(20, axis=0).astype(np.float32)
+    said = view_visible(np.ones(every.shape[:2]), every, drawn, tuple(range(64 * 64)), 64).reshape(20, 64, 64)
+    for i in range(20):
+        painted = (rendered(noise(), drawn, i) != rendered(noise(), views(NO_AUGMENT, 1), 0)).any(axis=-1)
+        assert (said[i][painted] == 0).all()
+        assert painted.sum() > 0.95 * (said[i] == 0).sum()  # noise of the very colour is rare

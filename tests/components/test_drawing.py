@@ -79,3 +79,17 @@ def test_a_whole_face_is_drawn_alike_twice() -> None:
     landmarks = np.random.default_rng(0).uniform(5, 43, (68, 2)).astype(np.float32)
     first, second = (draw_face_pair(BLACK, landmarks, landmarks + 1, IBUG68, scale=2) for _ in range(2))
     assert first.tobytes() == second.tobytes()
+
+
+def test_a_hidden_landmark_is_a_ring_with_the_picture_inside() -> None:
+    at, gray = np.array([[20.0, 30.0], [44.0, 30.0]]), np.full((200, 264, 3), 90, np.uint8)
+    enlarged = at * 4
+    drawn = draw_landmarks(gray, enlarged, color=WHITE, hidden=np.array([True, False]))
+    np.testing.assert_array_equal(90, drawn[120, 80])  # the middle of the ring
+    np.testing.assert_array_equal(255, drawn[120, 176])  # and of the dot
+    # By hand: the dot's radius is 0.006 * 264 = 1.58 px, the ring's 1.25 and 0.75 of that, 1.98 and 1.19.
+    ring = drawn[114:127, 74:87].astype(float).sum(-1) - 3 * 90
+    rows, columns = np.indices(ring.shape)
+    away = np.hypot(rows - 6, columns - 6)
+    assert pytest.approx(1.58, abs=0.15) == (ring * away).sum() / ring.sum()
+    np.testing.assert_allclose([(ring * axis).sum() / ring.sum() for axis in (rows, columns)], 6, atol=0.01)

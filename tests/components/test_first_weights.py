@@ -64,9 +64,8 @@ def test_a_few_steps_on_a_few_faces_beat_their_mean_shape(network, loss, codec, 
     encoded = config.codec.encode(landmarks, np.ones(landmarks.shape[:2], bool))
     batch = {"pixels": torch.from_numpy(pixels), **{name: torch.from_numpy(value) for name, value in encoded.items()}}
     maps = config.codec.render(batch)
-    objective = Objective(
-        heatmap=loss, heatmap_weight=1.0, decimal="csc", decimal_weight=0.05, num_views=1, siamese_weight=0.0
-    )
+    weights = {"heatmap_weight": 1.0, "decimal_weight": 0.05, "siamese_weight": 0.0}
+    objective = Objective(heatmap=loss, decimal="csc", num_views=1, visibility=False, **weights)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.003, eps=1e-12)
     for _ in range(NUM_STEPS):
         total, weight = objective.sums(model(batch["pixels"]), maps, batch, config.codec.sigma, flip, model.head)

@@ -154,13 +154,14 @@ def test_a_box_without_area_is_refused(model: LandmarkModel) -> None:
 
 
 def test_crops_give_landmarks_and_confidence(model: LandmarkModel) -> None:
-    landmarks, confidence, expected_error = model.predict_crops(np.stack(pictures((64, 64), (64, 64))))
+    landmarks, confidence, expected_error, visible = model.predict_crops(np.stack(pictures((64, 64), (64, 64))))
     assert ((2, 3, 2), (2, 3)) == (landmarks.shape, confidence.shape)
     assert (np.float32, np.float32) == (landmarks.dtype, confidence.dtype)
     assert 0 <= confidence.min() <= confidence.max() <= 1
     assert -0.5 <= landmarks.min() <= landmarks.max() <= 63.5
-    assert np.isnan(expected_error).all()  # nobody has measured it
-    assert ((2, 3), np.float32) == (expected_error.shape, expected_error.dtype)
+    for unknown in (expected_error, visible):  # nobody has measured the one, nor taught it the other
+        assert np.isnan(unknown).all()
+        assert ((2, 3), np.float32) == (unknown.shape, unknown.dtype)
 
 
 def test_what_is_found_is_what_is_predicted_with_the_confidence_of_the_crops(model: LandmarkModel) -> None:
@@ -215,7 +216,7 @@ def test_a_saved_model_predicts_the_same(model: LandmarkModel, tmp_path: Path) -
 def test_a_model_is_a_safetensors_and_a_json_file(model: LandmarkModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     assert sorted([CONFIG, WEIGHTS]) == sorted(path.name for path in tmp_path.iterdir())
-    assert 3 == json.loads((tmp_path / CONFIG).read_text())["format"]
+    assert 4 == json.loads((tmp_path / CONFIG).read_text())["format"]
 
 
 def test_a_model_is_saved_from_channels_last_weights_too(model: LandmarkModel, tmp_path: Path) -> None:
@@ -241,9 +242,13 @@ def test_a_missing_file_is_named(model: LandmarkModel, tmp_path: Path, name: str
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"format": 4}, "model format 4; this code reads formats 1 to 3"),
-        ({"format": None}, "model format None; this code reads formats 1 to 3"),
-        ({"format": 1}, "the fields of a model lack nothing, and ['expected_error', 'mirror_offset'] are not known"),
+        ({"format": 5}, "model format 5; this code reads formats 1 to 4"),
+        ({"format": None}, "model format None; this code reads formats 1 to 4"),
+        (
+            {"format": 1},
+            "the fields of a model lack nothing, and ['expected_error', 'mirror_offset', 'visibility'] are not known",
+        ),
+        ({"visibility": 1}, "visibility: expected true or false, got 1"),
         (
             {"mirror_offset": 101},
             "mirror_offset is 101.0: expected -100 to 100 (crop px; annotators err by about one)",
@@ -370,7 +375,7 @@ def test_the_mean_with_the_mirror_image_is_moved_as_far(model: LandmarkModel) ->
 def test_a_model_of_the_former_format_moves_nothing(model: LandmarkModel, tmp_path: Path) -> None:
     model.under(replace(model.config, mirror_offset=0.5)).save(tmp_path)
     fields = json.loads((tmp_path / CONFIG).read_text())
-    del fields["mirror_offset"], fields["expected_error"]
+    del fields["mirror_offset"], fields["expected_error"], fields["visibility"]
     (tmp_path / CONFIG).write_text(json.dumps({**fields, "format": 1}))
     assert 0.0 == LandmarkModel.load(tmp_path).config.mirror_offset
 
@@ -404,7 +409,7 @@ def test_it_is_kept_to_the_last_bit(model: LandmarkModel, tmp_path: Path) -> Non
 def test_a_model_of_format_2_does_not_know_it(model: LandmarkModel, tmp_path: Path) -> None:
     model.under(replace(model.config, mirror_offset=0.5, expected_error=KNOWN)).save(tmp_path)
     fields = json.loads((tmp_path / CONFIG).read_text())
-    del fields["expected_error"]
+    del fields["expected_error"], fields["visibility"]
     (tmp_path / CONFIG).write_text(json.dumps({**fields, "format": 2}))
     former = LandmarkModel.load(tmp_path)
     assert (0.5, None) == (former.config.mirror_offset, former.config.expected_error)
@@ -432,3 +437,88 @@ def test_an_expected_error_of_another_kind_is_refused(
     (tmp_path / CONFIG).write_text(json.dumps(fields))
     with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
         LandmarkModel.load(tmp_path)
+
+
+# Which landmarks are visible.
+
+
+@pytest.fixture
+def seeing(model: LandmarkModel) -> LandmarkModel:
+    """The same model with a word on what is visible, as if it had learnt one."""
+    made = model.under(replace(model.config, visibility=True))
+    assert made.visibility is not None
+    rng = torch.Generator().manual_seed(1)
+    for value in made.visibility.parameters():
+        value.data = torch.randn(value.shape, generator=rng) / made.visibility.pace
+    return made
+
+
+def test_how_likely_a_landmark_is_visible_is_said_of_crops_and_pictures(seeing: LandmarkModel) -> None:
+    crops = np.stack(pictures((64, 64), (64, 64)))
+    found = seeing.predict_crops(crops)
+    with torch.no_grad():
+        logits = seeing(torch.from_numpy(crops.transpose(0, 3, 1, 2).copy()))["visibility"].numpy()
+    assert ((2, 3), np.float32) == (found.visible.shape, found.visible.dtype)
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), found.visible, atol=1e-6)
+    assert found.visible.std() > 0.01
+    images, boxes = pictures(*[(50, 60)] * (BATCH + 2)), np.array([[5, 5, 40, 45]] * (BATCH + 2))
+    assert (BATCH + 2, 3) == seeing.find(images, boxes).visible.shape
+    assert (0, 3) == seeing.find([], np.zeros((0, 4))).visible.shape
+
+
+def test_landmarks_and_confidence_are_to_the_bit_those_of_the_model_without(
+    model: LandmarkModel, seeing: LandmarkModel
+) -> None:
+    crops = np.stack(pictures((64, 64), (64, 64)))
+    one, other = model.predict_crops(crops), seeing.predict_crops(crops)
+    np.testing.assert_array_equal(one.landmarks, other.landmarks)
+    np.testing.assert_array_equal(one.confidence, other.confidence)
+
+
+def test_with_the_mirror_image_it_is_the_mean_of_both(seeing: LandmarkModel) -> None:
+    (picture,) = pictures((64, 64))
+    plain, other = (seeing.predict_crops(crop[None]).visible for crop in (picture, picture[:, ::-1]))
+    expected = (plain + other[:, list(seeing.config.scheme.flip)]) / 2
+    np.testing.assert_allclose(expected, seeing.predict_crops(picture[None], mirrored=True).visible, atol=1e-4)
+
+
+def test_it_is_saved_and_loaded(seeing: LandmarkModel, tmp_path: Path) -> None:
+    seeing.save(tmp_path)
+    crops = np.stack(pictures((64, 64)))
+    expected = seeing.predict_crops(crops).visible
+    np.testing.assert_array_equal(expected, LandmarkModel.load(tmp_path).predict_crops(crops).visible)
+
+
+def test_a_file_that_lacks_its_weights_is_refused(model: LandmarkModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    fields = json.loads((tmp_path / CONFIG).read_text())
+    (tmp_path / CONFIG).write_text(json.dumps({**fields, "visibility": True}))
+    with pytest.raises(ValueError, match=r"2 weights are missing, the first is visibility\.bias$"):
+        LandmarkModel.load(tmp_path)
+
+
+def test_a_model_of_format_3_does_not_say_it(model: LandmarkModel, tmp_path: Path) -> None:
+    model.under(replace(model.config, expected_error=KNOWN)).save(tmp_path)
+    fields = json.loads((tmp_path / CONFIG).read_text())
+    del fields["visibility"]
+    (tmp_path / CONFIG).write_text(json.dumps({**fields, "format": 3}))
+    former = LandmarkModel.load(tmp_path)
+    assert (KNOWN, False) == (former.config.expected_error, former.config.visibility)
+    assert np.isnan(former.predict_crops(np.stack(pictures((64, 64)))).visible).all()
+
+
+def test_weights_pass_between_models_of_which_one_alone_says_it(model: LandmarkModel, seeing: LandmarkModel) -> None:
+    crops = np.stack(pictures((64, 64)))
+    expected = model.predict_crops(crops).landmarks
+    np.testing.assert_array_equal(expected, seeing.under(model.config).predict_crops(crops).landmarks)
+    begun = model.under(seeing.config).predict_crops(crops)
+    np.testing.assert_array_equal(expected, begun.landmarks)
+    np.testing.assert_array_equal(0.5, begun.visible)  # of weights of 0
+
+
+def test_the_networks_parameters_and_those_that_say_it_are_apart(seeing: LandmarkModel) -> None:
+    network, own = seeing.learnt_apart()
+    assert seeing.visibility is not None
+    assert [id(value) for value in seeing.visibility.parameters()] == [id(value) for value in own]
+    assert len(list(seeing.parameters())) == len(network) + len(own)
+    assert not {id(value) for value in network} & {id(value) for value in own}

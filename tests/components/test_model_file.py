@@ -141,7 +141,8 @@ def test_a_model_from_before_is_saved_with_the_same_names_and_weights_and_a_chec
     model.save(old)
     fields = json.loads((old / CONFIG).read_text())
     digest = hashlib.sha256((old / WEIGHTS).read_bytes()).hexdigest()
-    assert {**OLD_FIELDS, "format": 3, "mirror_offset": 0.0, "expected_error": None, "weights_sha256": digest} == fields
+    since = {"mirror_offset": 0.0, "expected_error": None, "visibility": False}
+    assert {**OLD_FIELDS, "format": 4, **since, "weights_sha256": digest} == fields
     again, expected = load_file(old / WEIGHTS), old_weights()
     assert set(expected) == set(again)
     for name, value in expected.items():
@@ -260,8 +261,8 @@ DEEP = "[" * 10_000 + "]" * 10_000
         ('"model"', "expected the fields of a model, got 'model'"),
         ("null", "expected the fields of a model, got None"),
         ("7", "expected the fields of a model, got 7"),
-        ("{}", "model format None; this code reads formats 1 to 3"),
-        ('{"format": true}', "model format True; this code reads formats 1 to 3"),
+        ("{}", "model format None; this code reads formats 1 to 4"),
+        ('{"format": true}', "model format True; this code reads formats 1 to 4"),
         ('{"format": 1}', "the fields of a model lack box, codec, expand, heatmap_loss, network, scheme"),
         ("", f"{CONFIG}: Expecting value"),
         ('{"format": 1, "format": 1}', f"{CONFIG}: key 'format' is there twice"),

@@ -223,6 +223,11 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
             "protocol 'wflw_hih_square' measures in its authors' crop and serves rescoring only (`pipelines.rescore`); those "
             "that fit: box_size, inter_ocular, inter_pupil, wflw",
         ),
+        (
+            {"loss.visibility": True, f"{DRAWN}.reader": "300w"},
+            "loss.visibility learns of landmarks that are marked as hidden, and 300w marks none: set loss.visibility: false",
+        ),
+        ({"loss.visibility": 1}, "loss: visibility: expected true or false, got 1"),
         ({"train.batch_size": 33}, "train.batch_size 33 does not divide by 2 workers"),
         ({"train.lr": 0}, "train.lr: Input should be greater than 0"),
         ({"augment.flip": 1.5}, "augment: flip is 1.5: expected 0 to 1 (it is a share)"),
@@ -303,16 +308,15 @@ def test_a_dataset_whose_name_is_not_that_of_a_folder_below_data_or_no_text_to_y
 
 @pytest.mark.parametrize("folder", ["300w", "300w_lp", "a-b", "W300"])
 def test_a_dataset_goes_by_its_folders_name(changed: Callable, folder: str) -> None:
-    params = load_params(changed({"datasets": {folder: {"reader": "300w"}}}))
+    params = load_params(changed({"datasets": {folder: {"reader": "300w"}}, "loss.visibility": False}))
     whole = {"reader": "300w", "scheme": "ibug68", "share": 1.0, "held_out": True}
     assert {folder: whole} == params.model_dump()["datasets"]
 
 
 def test_of_several_datasets_all_train_and_some_are_measured_in_the_order_of_their_names(changed: Callable) -> None:
+    a, c = ({"reader": "synthetic", "share": share} for share in (0.2, 0.3))
     b = {"reader": "300w", "share": 0.5, "held_out": False}
-    params = load_params(
-        changed({"datasets": {"c": {"reader": "300w", "share": 0.3}, "b": b, "a": {"reader": "300w", "share": 0.2}}})
-    )
+    params = load_params(changed({"datasets": {"c": c, "b": b, "a": a}}))
     assert ("a", "b", "c") == params.sources("train")
     assert ("a", "c") == params.sources("val") == params.sources("test")
     assert pytest.approx(0.5) == params.share(params.sources("val"))

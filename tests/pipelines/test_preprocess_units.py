@@ -18,7 +18,7 @@ from components.geometry import apply, invert
 from components.images import decode_own
 from components.samples import Box
 from pipelines.params import Params, SourceParams, load_params
-from pipelines.preprocess import plan_shards, write_shard
+from pipelines.preprocess import marks_hidden, plan_shards, write_shard
 from pipelines.runtime.environment import ROOT
 from pipelines.runtime.tables import face_fields, from_column
 
@@ -209,3 +209,40 @@ def test_pictures_inside_a_file_are_read_by_their_dataset(tmp_path: Path, params
     pixels = decode_own(row["pixels"]).sum(axis=-1)
     brightest = np.unravel_index(pixels.argmax(), pixels.shape)[::-1]
     np.testing.assert_allclose(brightest, np.reshape(row["crop_landmarks"], (68, 2))[2], atol=1.5)
+
+
+def flagged(table: pa.Table, hidden: list[list[int]]) -> pa.Table:
+    """The annotations with a flag for each landmark: these are hidden, of each face."""
+    flags = [[k not in of for k in range(68)] for of in hidden]
+    return table.append_column("visible", pa.array(flags, pa.list_(pa.bool_(), 68)))
+
+
+def test_flags_go_along_where_the_dataset_marks_hidden_landmarks(tmp_path: Path, folder: Path, params: Params) -> None:
+    faces = flagged(annotations(2), [[3, 5], []])
+    for marks, expected in ((True, [[3, 5], []]), (False, None)):
+        write_shard(faces, folder, tmp_path / "x.parquet", params, only(params), marks)
+        flags = from_column(pq.read_table(tmp_path / "x.parquet"), "visible", 68)
+        if expected is None:
+            assert np.isnan(flags).all()
+        else:
+            assert expected == [np.flatnonzero(of == 0).tolist() for of in flags]
+            assert 2 * 68 - 2 == (flags == 1).sum()
+
+
+def test_of_landmarks_that_a_markup_lacks_nothing_is_said(tmp_path: Path, folder: Path, params: Params) -> None:
+    fields = params.model_dump() | {"scheme": "wflw98"}
+    fields["datasets"] = {
+        "own": {"reader": "synthetic", "share": 0.5},
+        "other": {"reader": "csv", "scheme": "ibug68", "share": 0.5, "held_out": False},
+    }
+    mixed = Params.model_validate(fields)
+    faces = flagged(annotations(1), [[8, 20]])
+    write_shard(faces, folder, tmp_path / "x.parquet", mixed, mixed.source("other"), marks_hidden=True)
+    (flags,) = from_column(pq.read_table(tmp_path / "x.parquet"), "visible", 98)
+    # By hand: the chin, 8 of 68, is 16 of 98; 20 is in a brow, which the two do not share; 30 landmarks they do.
+    assert ([16], 29, 68) == (np.flatnonzero(flags == 0).tolist(), (flags == 1).sum(), np.isnan(flags).sum())
+
+
+@pytest.mark.parametrize(("hidden", "marks"), [([[], []], False), ([[], [7]], True)])
+def test_a_dataset_in_which_nothing_is_hidden_says_nothing_of_it(hidden: list[list[int]], marks: bool) -> None:
+    assert marks == marks_hidden(flagged(annotations(2), hidden))

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from components.codecs import CODECS
@@ -95,3 +96,17 @@ def test_crops_of_another_recipe_are_refused(changes, folder, count, sentence, s
     params = with_changes(load_params(small.root / "recipes/smallest.yaml"), changes)
     with pytest.raises(ValueError, match=re.escape(sentence)):
         train_crops(folder and Path(folder), params, count)
+
+
+def test_crops_that_say_nothing_of_visibility_are_refused_where_it_is_learnt(tmp_path: Path) -> None:
+    params, path = load_params(TINY), tmp_path / "synthetic/test-00000-of-00001.parquet"
+    path.parent.mkdir()
+    draw_shard(path, params, 1)
+    seeing = with_changes(params, {"loss": {"visibility": True}})
+    assert 1 == len(read_crops(tmp_path, "test", seeing))
+    pq.write_table(pq.read_table(path).drop_columns("visible"), path)
+    assert 1 == len(read_crops(tmp_path, "test", params))
+    with pytest.raises(
+        ValueError, match=r"does not say which landmarks are visible, as recipe 'tiny' needs it: preprocess again$"
+    ):
+        read_crops(tmp_path, "test", seeing)

@@ -52,6 +52,15 @@ def test_it_holds_what_is_expected_against_what_comes_out(small, model):
     assert {"jaw", "brows", "nose", "eyes", "lips"} == set(
         re.findall(r"^\| (jaw|brows|nose|eyes|lips) \|", tables, re.MULTILINE)
     )
+    # Of 4 * 98 landmarks, visible and hidden ones apart, and together what all of them are.
+    kinds = re.findall(rf"^\| (?:visible|hidden) \| (\d+) \| {PERCENT} \| {PERCENT} \|", tables, re.MULTILINE)
+    counts, errors, expected = np.array(kinds, float).T
+    assert (2, 4 * 98) == (len(counts), counts.sum())
+    assert counts[0] > counts[1] > 0
+    assert pytest.approx([counts @ expected / counts.sum(), counts @ errors / counts.sum()], abs=0.011) == [
+        float(everything[0]),
+        float(everything[1]),
+    ]
     assert re.search(rf"^By 20 of the validation faces, drawn 40 times, {PERCENT} is expected", tables, re.MULTILINE)
 
 
@@ -68,3 +77,12 @@ def test_a_fit_of_one_curve_is_the_same_for_all_landmarks_and_one_by_one_has_the
     one_by_one = sure.one_by_one(confidence, error)
     assert 0.0 == one_by_one.power
     assert pytest.approx(error.mean()) == one_by_one.at(confidence).mean()
+
+
+def test_hidden_landmarks_are_looked_at_apart_and_those_without_a_position_or_a_flag_are_left_out():
+    visible = np.array([[1.0, 1.0, 0.0], [np.nan, 0.0, 0.0]])
+    error = np.array([[1.0, 3.0, 8.0], [100.0, 4.0, np.nan]])
+    # By hand: visible (1 + 3) / 2, hidden (8 + 4) / 2, of two each; twice that is expected, and three times that.
+    lines = list(sure.hidden_lines(visible, error, 2 * error, 3 * error))
+    assert ["| visible | 2 | 2.00% | 4.00% | 6.00% |", "| hidden | 2 | 6.00% | 12.00% | 18.00% |"] == lines[-2:]
+    assert [] == list(sure.hidden_lines(np.ones((2, 3)), error, error))

@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pipelines.serving.faces import Faces
 from pipelines.serving.model import REGISTRY, Model, fetched, load
 
@@ -71,9 +73,11 @@ class Answering(NamedTuple):
         confidence = faces.confidence.astype(float).round(4).tolist()
         means = faces.confidence.mean(axis=1).astype(float).round(4).tolist()
         errors = faces.expected_error.astype(float).round(3).tolist() if faces.protocol else [None] * len(faces)
+        unsaid = np.isnan(faces.visible).any()
+        visible = [None] * len(faces) if unsaid else faces.visible.astype(float).round(4).tolist()
         boxes = faces.boxes.round(3).tolist()
-        keys = ("box", "landmarks", "confidence", "mean_confidence", "expected_error")
-        columns = (boxes, landmarks, confidence, means, errors)
+        keys = ("box", "landmarks", "confidence", "mean_confidence", "expected_error", "visible")
+        columns = (boxes, landmarks, confidence, means, errors, visible)
         found = [dict(zip(keys, face, strict=True)) for face in zip(*columns, strict=True)]
         return {
             "model": self.named,

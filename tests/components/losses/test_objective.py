@@ -24,9 +24,8 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.fixture(params=sorted(HEATMAP_LOSSES))
 def objective(request: pytest.FixtureRequest) -> Objective:
-    return Objective(
-        heatmap=request.param, heatmap_weight=1, decimal="csc", decimal_weight=0.05, num_views=2, siamese_weight=0
-    )
+    weights = {"heatmap_weight": 1, "decimal_weight": 0.05, "siamese_weight": 0}
+    return Objective(heatmap=request.param, decimal="csc", num_views=2, visibility=False, **weights)
 
 
 MAPS = {"heatmap": noise(2, 3, 8, 8, seed=1), "decimal": noise(2, 3, 4, 4, seed=2)}

@@ -70,3 +70,9 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 )
 def test_drawing_reading_and_cropping_may_differ_and_it_is_said(parent: ModelConfig, own: dict, said: list) -> None:
     assert said == compare("P", parent, replace(parent, **own))
+
+
+@pytest.mark.parametrize("parents", [False, True])
+def test_a_start_may_say_which_landmarks_are_visible_or_not(parents: bool) -> None:
+    parent, own = (replace(PLAIN, visibility=says) for says in (parents, not parents))
+    assert [f"loss.visibility is {parents} there and {not parents} here"] == compare("P", parent, own)

@@ -93,7 +93,8 @@ def test_the_page_that_a_stage_writes_counts_with_its_templates(params: Params, 
     counted = {path for path in files if path.startswith("pipelines/pages/")}
     own = {name for page in pages for name in (f"{page}.py", f"templates/{page}.html")}
     expected = {*own, "plots.py", "templates/base.html"}
-    expected |= {"curves.py", "pose.py", "words.py"} if "report" in pages else set()  # the parts of a report
+    of_report = {"curves.py", "pose.py", "words.py", "templates/hidden.html"}
+    expected |= of_report if "report" in pages else set()
     assert {f"pipelines/pages/{name}" for name in expected} == counted
 
 

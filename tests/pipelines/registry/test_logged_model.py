@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import cv2
 import mlflow
@@ -20,6 +21,7 @@ from components.model import LandmarkModel, ModelConfig
 from components.networks import UNet
 from components.schemes import SCHEMES
 from components.synthetic import draw_face
+from pipelines.registry.logged_model import LoggedLandmarkModel
 from pipelines.registry.model_code import stage_code
 from pipelines.registry.tracking import EXAMPLE, signature
 from pipelines.runtime.environment import ROOT
@@ -106,6 +108,17 @@ def test_a_table_of_files_in_base64_gives_landmarks_and_confidence_a_row(loaded,
     for i, row in enumerate(answer.to_dict("records")):
         np.testing.assert_allclose(found.on(i).landmarks, row["landmarks"], atol=1e-3)
         np.testing.assert_allclose(found.on(i).confidence, row["confidence"], atol=1e-5)
+
+
+def test_a_row_says_which_landmarks_are_visible_where_the_model_knows(network, pictures):
+    seeing = LoggedLandmarkModel()
+    seeing.model = network.under(replace(network.config, visibility=True))
+    (row,) = seeing.find_on_files(pd.DataFrame({"image": [in_base64(pictures[0])], "boxes": [BOXES]})).to_dict(
+        "records"
+    )
+    np.testing.assert_array_equal(0.5, row["visible"])  # of weights of 0, for each of the faces
+    assert (len(BOXES), 68) == np.shape(row["visible"])
+    assert list(row) == signature().outputs.input_names()
 
 
 def test_a_table_without_boxes_has_a_face_on_each_picture(loaded, pictures, found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,16 @@ def model_folder(network: LandmarkModel, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("model")
     network.save(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def seeing(network: LandmarkModel) -> LandmarkModel:
+    """The same, with a word on which landmarks are visible, as if it had learnt one: some are hidden rather than visible."""
+    model = network.under(replace(network.config, visibility=True))
+    assert model.visibility is not None
+    for value in model.visibility.parameters():
+        value.data = torch.randn(value.shape, generator=torch.Generator().manual_seed(1)) / model.visibility.pace
+    return model
 
 
 @pytest.fixture(scope="session")

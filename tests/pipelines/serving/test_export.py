@@ -27,7 +27,7 @@ from components.schemes import SCHEMES
 from components.synthetic import draw_face
 from pipelines.params import Params, load_params
 from pipelines.serving import export
-from pipelines.serving.export import compare, main, write
+from pipelines.serving.export import check, compare, main, write
 from pipelines.serving.model import load
 from pipelines.serving.onnx_model import METADATA, OnnxModel
 from pipelines.training.optimizer import adamw
@@ -215,6 +215,34 @@ def test_an_exported_model_is_used_as_any_other(exported: Path, tmp_path: Path, 
     np.testing.assert_array_equal(known, exported_faces.expected_error)
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", pytest.param("mse", marks=pytest.mark.slow)])
+def test_an_exported_model_says_which_landmarks_are_visible_as_the_model_does(tmp_path: Path, loss: str) -> None:
+    model, crops = seeing(loss), drawn_crops(SIDE, 20)
+    write(model, tmp_path / "model.onnx", {})
+    exported = OnnxModel(tmp_path / "model.onnx")
+    expected, found = (each.predict_crops(crops).visible for each in (model, exported))
+    np.testing.assert_allclose(expected, found, atol=1e-4)
+    assert expected.std() > 0.05
+    assert check(model, exported, half=False) < 0.01
+    # Of a model that says something else of the same landmarks, it is no export.
+    assert model.visibility is not None
+    model.visibility.bias.data += 1 / model.visibility.pace
+    with pytest.raises(
+        ValueError, match=r"of its landmarks are visible with a probability that is more than 0\.001 from"
+    ):
+        check(model, exported, half=False)
+
+
+def seeing(loss: str = "mse") -> LandmarkModel:
+    """A model with a word on which landmarks are visible, as if it had learnt one."""
+    plain = model_of()
+    model = plain.under(replace(plain.config, heatmap_loss=loss, visibility=True))
+    assert model.visibility is not None
+    for value in model.visibility.parameters():
+        value.data = torch.randn(value.shape, generator=torch.Generator().manual_seed(1)) / model.visibility.pace
+    return model
+
+
 def test_the_command_writes_a_file_and_says_how_near_it_is(
     model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -315,7 +343,7 @@ def test_files_that_are_no_exported_models_are_refused_in_a_sentence(tmp_path: P
     with pytest.raises(ValueError, match=r"was not written by heatmark export: its metadata have no 'heatmark'$"):
         load(foreign(path))
     said = {
-        json.dumps({"format": 7}): "model format 7; this code reads formats 1 to 3",
+        json.dumps({"format": 7}): "model format 7; this code reads formats 1 to 4",
         "[]": r"expected the fields of a model, got \[\]",
         "{": r"Expecting property name .+",
     }

@@ -13,6 +13,7 @@ import pytest
 from components import images
 from components.boxes import around
 from components.calibration import ExpectedError
+from components.drawing import PREDICTED, draw_landmarks
 from components.model import Found
 from components.schemes import SCHEMES
 from pipelines.serving.model import Model, load
@@ -71,6 +72,23 @@ def test_what_is_to_be_expected_goes_with_the_faces_of_a_picture(network, drawn)
             np.testing.assert_array_equal(getattr(faces, name)[own], getattr(of, name))
 
 
+def test_which_landmarks_are_visible_goes_with_the_faces_of_a_picture_and_hidden_ones_are_drawn_as_rings(
+    network, seeing, drawn
+):
+    faces, plain = (Model(each).find(drawn, [[BOX, BOX + 3], BOX / 2]) for each in (seeing, network))
+    np.testing.assert_array_equal(plain.landmarks, faces.landmarks)
+    np.testing.assert_array_equal(faces.visible[2:], faces.on(1).visible)
+    np.testing.assert_array_equal(faces.visible < 0.5, faces.hidden)
+    assert 0 < faces.hidden.mean() < 1
+    assert not plain.hidden.any()
+    np.testing.assert_allclose(faces.visible.mean(axis=1), faces.frame()["visible_share"])
+    expected = drawn[1]
+    for landmarks, hidden in zip(faces.landmarks[2:], faces.hidden[2:], strict=True):
+        expected = draw_landmarks(expected, landmarks, faces.scheme, PREDICTED, hidden=hidden)
+    np.testing.assert_array_equal(expected, faces.on(1).drawn())
+    assert not np.array_equal(plain.on(1).drawn(), faces.on(1).drawn())
+
+
 def test_more_faces_than_one_pass_of_the_network_takes_are_all_found(model, drawn):
     boxes = np.stack([BOX + i / 10 for i in range(70)])  # components.model.BATCH is 64
     faces = model.find(drawn[0], boxes)
@@ -89,7 +107,7 @@ class Wandering:
         along = np.linspace(0.25, 0.75, self.config.scheme.num_landmarks)[None, :, None]
         low, high = boxes[:, None, :2], boxes[:, None, 2:]
         sure = np.ones((len(boxes), 68), np.float32)
-        return Found((low + along * (high - low)).astype(np.float32), sure, np.full_like(sure, np.nan))
+        return Found((low + along * (high - low)).astype(np.float32), sure, *[np.full_like(sure, np.nan)] * 2)
 
 
 def test_a_second_look_is_in_the_box_around_what_the_first_one_found(network, drawn):

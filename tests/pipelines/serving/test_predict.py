@@ -24,6 +24,7 @@ from components.calibration import ExpectedError
 from components.datasets import DATASETS
 from pipelines.serving.model import Model, load
 from pipelines.serving.predict import main
+from pipelines.serving.tables import rows
 
 
 def table(out: Path) -> list[dict[str, str]]:
@@ -203,16 +204,36 @@ def test_every_table_says_what_error_is_to_be_expected_where_the_model_knows(pho
     np.testing.assert_allclose([each.mean(), *each], [row["expected_error"], *row["expected_errors"]], atol=2e-3)
 
 
+def test_every_table_says_which_landmarks_are_visible_where_the_model_knows(photos, seeing, tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    seeing.save(model)
+    for form in ("csv", "jsonl", "parquet", "pts"):
+        main([photos / "one.png"], str(model), tmp_path / form, whole=True, form=form)
+    each = load(model).find(photos / "one.png").visible[0]
+    assert f"{each.mean():.4f}" == f"{float(table(tmp_path / 'csv')[0]['visible_share']):.4f}"
+    told = json.loads((tmp_path / "jsonl/landmarks.jsonl").read_text())
+    np.testing.assert_allclose([each.mean(), *each], [told["visible_share"], *told["visible"]], atol=1e-4)
+    (row,) = pq.read_table(tmp_path / "parquet/landmarks.parquet").to_pylist()
+    np.testing.assert_allclose([each.mean(), *each], [row["visible_share"], *row["visible"]], atol=1e-4)
+
+
+def test_a_journal_from_before_visibility_is_a_table_without_it(tmp_path):
+    face = {"box": [0, 0, 9, 9], "confidence": [0.5], "expected_error": None, "landmarks": [[1.0, 2.0]]}
+    (row,) = rows([{"image": "a.jpg", "faces": [face], "left_out": [], "turned": False}])
+    assert (None, None) == (row["visible"], row["visible_share"])
+
+
 def test_a_model_that_does_not_know_leaves_that_blank(photos, model_folder, tmp_path):
     for form in ("csv", "jsonl", "parquet"):
         main([photos / "one.png"], str(model_folder), tmp_path / form, whole=True, form=form)
     told = json.loads((tmp_path / "jsonl/landmarks.jsonl").read_text())
     (row,) = pq.read_table(tmp_path / "parquet/landmarks.parquet").to_pylist()
     said = [
-        table(tmp_path / "csv")[0]["expected_error"],
-        *(of[name] for of in (told, row) for name in ("expected_error", "expected_errors")),
+        *(table(tmp_path / "csv")[0][name] for name in ("expected_error", "visible_share")),
+        *(of[name] for of in (told, row) for name in ("expected_error", "expected_errors", "visible_share", "visible")),
     ]
-    assert ["", None, None, None, None] == said
+    assert [*[""] * 2, *[None] * 8] == said
 
 
 def test_pts_files_are_what_the_reader_of_300w_reads(photos, drawn, model_folder, tmp_path):

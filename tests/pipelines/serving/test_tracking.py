@@ -39,7 +39,7 @@ class Sees:
         found = [self._one(image, box) for image, box in zip(images, boxes, strict=True)]
         landmarks = np.array([marks for marks, _ in found], np.float32).reshape(-1, 68, 2)
         sure = np.array([[sure] * 68 for _, sure in found], np.float32).reshape(-1, 68)
-        return Found(landmarks, sure, np.full_like(sure, np.nan))
+        return Found(landmarks, sure, *[np.full_like(sure, np.nan)] * 2)
 
     def _one(self, image: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, float]:
         middle = (box[:2] + box[2:]) / 2
@@ -147,7 +147,7 @@ class Knows:
         apart = np.abs(marks.mean(axis=0) - (boxes[0, :2] + boxes[0, 2:]) / 2).max()
         near = apart < self.config.expand * (boxes[0, 2:] - boxes[0, :2]).max() / 2
         sure = np.full((1, 68), 0.8 if near else 0.1, np.float32)
-        return Found(marks[None], sure, np.full_like(sure, np.nan))
+        return Found(marks[None], sure, *[np.full_like(sure, np.nan)] * 2)
 
 
 def test_a_drawn_face_is_followed_by_more_than_its_box(network: LandmarkModel):

@@ -203,3 +203,32 @@ def test_a_step_looks_at_its_own_rows_and_at_no_others(crops: pa.Table) -> None:
 def test_a_split_without_shards_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no val shards$"):
         Shards.of(tmp_path, "val")
+
+
+@pytest.fixture(scope="module")
+def marked(crops: pa.Table) -> pa.Table:
+    """The crops with flags: all visible but the first landmark of each, nothing said of the last face."""
+    flags = np.ones((NUM_FACES, 3), np.float32)
+    flags[:, 0], flags[6] = 0, np.nan
+    return crops.append_column("visible", to_column(flags, pa.list_(pa.float32(), 3)))
+
+
+def test_plain_batches_say_what_the_crops_do(marked: pa.Table) -> None:
+    flags = maker(visibility=True).plain(marked)["visible"]
+    np.testing.assert_array_equal([[0, 1, 1]] * 6 + [[np.nan] * 3], flags)
+    assert np.float32 == flags.dtype
+
+
+@pytest.mark.parametrize("num_views", [1, 2])
+def test_flags_go_with_their_landmarks_and_change_nothing_else(marked: pa.Table, num_views: int) -> None:
+    augment = replace(STRONG, occlude=0, scale=0, shift=0)  # no landmark leaves the view
+    made = maker(visibility=True, num_views=num_views, augment=augment)
+    batch, plain = made.make(3, marked), maker(num_views=num_views, augment=augment).make(3, marked)
+    flags = batch.pop("visible")
+    assert equal(plain, batch)
+    rows = made.faces(3, NUM_FACES).repeat(num_views)
+    mirrored = (flags[:, 1] == 0).tolist()  # the first landmark is called the second there
+    assert {True, False} == set(mirrored)
+    for row, flag, flipped in zip(rows, flags, mirrored, strict=True):
+        expected = [np.nan] * 3 if row == 6 else [1, 0, 1] if flipped else [0, 1, 1]
+        np.testing.assert_array_equal(expected, flag)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -144,3 +145,20 @@ def test_a_long_training_is_several_executions_of_the_same_batches(
     expected = list(local_batches(maker(shards), shards.held(), 5, 40))
     made = list(ray_batches(maker(shards), ray.put(shards.held()), 5, 40))
     assert all(equal(one, other) for one, other in zip(expected, made, strict=True))
+
+
+def test_a_column_that_shards_lack_is_named_with_the_way_out(shards: Shards) -> None:
+    first = shards.paths[0]
+    with pytest.raises(
+        ValueError, match=f"^{first} has no column visible: it was cut before there was one; preprocess again$"
+    ):
+        Shards.of(first.parent, "train", ("pixels", "visible"))
+
+
+@pytest.mark.parametrize(("flags", "marked"), [([np.nan, np.nan], False), ([np.nan, 1.0], True), ([0.0, np.nan], True)])
+def test_whether_anything_is_said_of_what_is_hidden(tmp_path: Path, flags: list[float], marked: bool) -> None:
+    """Two shards of a face with one landmark each."""
+    for i, flag in enumerate(flags):
+        table = pa.table({"visible": to_column(np.array([[flag]], np.float32), pa.list_(pa.float32(), 1))})
+        pq.write_table(table, tmp_path / f"train-{i:05d}-of-00002.parquet")
+    assert marked == Shards.of(tmp_path, "train", ("visible",)).marks_hidden()

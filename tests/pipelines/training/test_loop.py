@@ -15,6 +15,7 @@ import yaml
 from components import images
 from components.losses import HEATMAP_LOSSES
 from components.losses.siamese import siamese_consistency
+from components.metrics import summarise_hidden
 from components.model import LandmarkModel
 from components.synthetic import draw_face
 from pipelines.params import Params
@@ -50,8 +51,13 @@ def crops() -> pa.Table:
     first = side // 2
     pixels = [images.encode_jpeg(face.image[first : first + side, first : first + side], 95) for face in drawn]
     landmarks = np.stack([face.landmarks["ibug68"] - first for face in drawn])
+    visible = np.stack([face.visible["ibug68"] for face in drawn])
     return pa.table(
-        {"pixels": pa.array(pixels, pa.binary()), "crop_landmarks": to_column(landmarks, pa.list_(pa.float32(), 136))}
+        {
+            "pixels": pa.array(pixels, pa.binary()),
+            "crop_landmarks": to_column(landmarks, pa.list_(pa.float32(), 136)),
+            "visible": to_column(visible, pa.list_(pa.float32(), 68)),
+        }
     )
 
 
@@ -331,3 +337,50 @@ def test_the_batch_makers_views_are_the_recipes(crops):
     maker = batch_maker(chosen, 1, 2)
     assert isinstance(maker, BatchMaker)
     assert (1, 2, chosen.augment) == (maker.rank, maker.world, maker.augment)
+
+
+def seeing(chosen: Params) -> Params:
+    """The same params, with visibility learnt beside."""
+    fields = chosen.model_dump()
+    fields["loss"]["visibility"] = True
+    return Params.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("codec", "network", "loss", "train"),
+    [
+        (SUBPIXEL, UNET, "cross_entropy", {"clip_norm": 0.05, "weight_decay": 0.01, "ema_decay": 0.9}),
+        (HIH, HOURGLASS, "mse", {}),
+        (SUBPIXEL, HOURGLASS, "cross_entropy", {}),  # without a head its last fusion is frozen
+        (SUBPIXEL, FAN, "mse", {"channels_last": True}),
+    ],
+)
+def test_landmarks_are_learnt_to_the_bit_as_without_visibility(crops, codec, network, loss, train):
+    chosen = params(codec, network, loss, epochs=6, evaluations=2, **train)
+    without, beside = Here(chosen, crops), Here(seeing(chosen), crops)
+    for worker in (without, beside):
+        fit(worker.params, Plan.of(chosen, len(crops)), worker)
+    apart = {name: beside.best.pop(name) for name in list(beside.best) if name.startswith("visibility.")}
+    assert ["visibility.bias", "visibility.weight"] == sorted(apart)
+    assert all((value != 0).any() for value in apart.values())
+    assert set(without.best) == set(beside.best)
+    for name, value in without.best.items():
+        assert torch.equal(value, beside.best[name]), name
+    assert [each["loss"] for each in without.reported] == [each["loss"] for each in beside.reported]
+
+
+def test_which_landmarks_are_visible_is_learnt(crops):
+    """Of views that it has not seen, of faces that it has, one in three with a rectangle over it; of other faces: docs/results.md."""
+    chosen = seeing(params(loss="cross_entropy", epochs=120, lr=0.01))
+    worker = Here(chosen, crops)
+    fit(chosen, Plan.of(chosen, len(crops)), worker)
+    model = LandmarkModel(chosen.model())
+    model.load_state_dict(worker.state["model"])
+    batches = [batch_maker(chosen, 0, 1).make(step, crops) for step in range(1000, 1008)]
+    visible = np.concatenate([batch["visible"] for batch in batches])
+    found = [model.predict_crops(batch["pixels"].transpose(0, 2, 3, 1)).visible for batch in batches]
+    known = np.isfinite(visible)
+    hidden = visible[known] == 0
+    said = summarise_hidden(-np.concatenate(found)[known], hidden)
+    # A model that knows nothing would have the share of hidden landmarks.
+    assert said["average_precision"] > 3 * hidden.mean()

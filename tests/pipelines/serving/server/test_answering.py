@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+
+from pipelines.serving.model import Model
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,12 @@ def test_an_answer_has_a_face_for_each_box_and_plain_numbers(answering, drawn):
     assert [[20, 24.5, 101, 110], [25, 25, 96, 105]] == [face["box"] for face in told]
     assert [68, 68] == [len(face["landmarks"]) for face in told]
     assert {float} == {type(side) for face in told for landmark in face["landmarks"] for side in landmark}
+
+
+def test_which_landmarks_are_visible_is_told_where_the_model_knows(answering, seeing, drawn):
+    box = [[20, 24.5, 101, 110]]
+    knowing = answering._replace(model=Model(seeing))
+    (face,) = knowing.answer(knowing.model.find(drawn[0], box))["faces"]
+    np.testing.assert_allclose(seeing.find([drawn[0]], np.array(box)).visible[0], face["visible"], atol=1e-4)
+    (face,) = answering.answer(answering.model.find(drawn[0], box))["faces"]
+    assert face["visible"] is None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.serving.model import Model
 from pipelines.serving.server.champion import Champion
 from tests.flows.browser import CHROMIUM, Page, browser
 
@@ -25,9 +26,9 @@ LANDMARKS = "[...document.querySelectorAll('circle.landmark')].map(each => [+eac
 
 
 @pytest.fixture(scope="module")
-def page(serving, answering, tmp_path_factory) -> Iterator[Page]:
-    """Of a server whose model is said to be a version of a registry."""
-    named = answering._replace(what="heatmark-tiny version 3", facts=FACTS)
+def page(serving, answering, seeing, tmp_path_factory) -> Iterator[Page]:
+    """Of a server whose model is said to be a version of a registry, and says which landmarks are visible."""
+    named = answering._replace(model=Model(seeing), what="heatmark-tiny version 3", facts=FACTS)
     with serving(Champion("a folder", named)) as client, browser(tmp_path_factory.mktemp("profile")) as page:
         page.go(str(client.base_url))
         page.until("heatmark-tiny, version 3")
@@ -64,6 +65,16 @@ def test_a_chosen_picture_taken_whole_shows_the_model_s_own_landmarks(page, answ
     assert f"{faces.confidence.mean():.2f}" in page.text()
     # A pixel's centre, at its integer, is half a pixel further in a drawing.
     np.testing.assert_allclose(faces.landmarks[0] + 0.5, page.run(LANDMARKS), atol=2e-3)
+
+
+def test_hidden_landmarks_are_rings(page, seeing, photos, drawn):
+    choose(page, photos / "one.png")
+    page.click("button", "Take the whole picture")
+    page.until("A ring is a landmark that is hidden rather than visible.")
+    rings = page.run(
+        "[...document.querySelectorAll('circle.landmark')].map(each => each.getAttribute('fill') === 'transparent')"
+    )
+    assert Model(seeing).find(drawn[0]).hidden[0].tolist() == rings
 
 
 def test_boxes_that_are_dragged_are_faces_one_after_the_other(page, photos):
