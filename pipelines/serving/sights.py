@@ -16,7 +16,13 @@ from pipelines.serving.model import Model
 from pipelines.serving.tracking import Sight, Tracker
 
 # Of the faces on a frame: each array with its numbers' type.
-ARRAYS = {"landmarks": np.float32, "confidence": np.float32, "expected_error": np.float32, "boxes": np.float64}
+ARRAYS = {
+    "landmarks": np.float32,
+    "confidence": np.float32,
+    "expected_error": np.float32,
+    "visible": np.float32,
+    "boxes": np.float64,
+}
 
 
 class Sights:
@@ -50,16 +56,11 @@ class Sights:
 
     def _read(self, line: dict[str, Any], pixels: np.ndarray) -> Sight:
         count, num_landmarks = len(line["tracks"]), self.model.scheme.num_landmarks
-        each = [np.frombuffer(b64decode(line[name]), kind).copy() for name, kind in ARRAYS.items()]
-        landmarks, confidence, expected_error, boxes = each
-        faces = Faces(
-            landmarks.reshape(count, num_landmarks, 2),
-            confidence.reshape(count, num_landmarks),
-            expected_error.reshape(count, num_landmarks),
-            self.model.protocol,
-            boxes.reshape(count, 4),
-            np.zeros(count, int),
-            [pixels],
-            self.model.scheme,
-        )
+        shapes = {"landmarks": (count, num_landmarks, 2), "boxes": (count, 4)}
+        each = {
+            name: np.frombuffer(b64decode(line[name]), kind).copy().reshape(shapes.get(name, (count, num_landmarks)))
+            for name, kind in ARRAYS.items()
+        }
+        protocol, scheme = self.model.protocol, self.model.scheme
+        faces = Faces(**each, protocol=protocol, picture=np.zeros(count, int), pictures=[pixels], scheme=scheme)
         return Sight(faces, np.array(line["tracks"], int))

@@ -38,7 +38,7 @@ class Wanders:
         landmarks = (middles[:, None] + rng.uniform(-15, 15, (len(boxes), 68, 2))).astype(np.float32)
         gone = (middles[:, 0] < 55) & (15 <= number < 25 or number >= 30)
         sure = np.where(gone[:, None], 0.01, rng.uniform(0.8, 1, (len(boxes), 68))).astype(np.float32)
-        return Found(landmarks, sure, np.full_like(sure, np.nan))
+        return Found(landmarks, sure, np.full_like(sure, np.nan), sure / 2)
 
 
 def followed(network: Wanders, journal: Path, numbers: range, boxes: np.ndarray = BOXES) -> list[tuple[object, ...]]:
