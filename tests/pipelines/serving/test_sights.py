@@ -30,7 +30,7 @@ class Wanders:
 
     def find(self, images, boxes) -> Found:
         if not images:
-            return Found(np.zeros((0, 68, 2), np.float32), *np.zeros((2, 0, 68), np.float32))
+            return Found(np.zeros((0, 68, 2), np.float32), *np.zeros((3, 0, 68), np.float32))
         number = int(images[0][0, 0, 0])
         self.looked_at.append(number)
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
