@@ -47,7 +47,7 @@ def write_against(params: Params, registered: Registered, decision: Decision, re
         write_changes(page, replace(changes(pair), title=title, decided=decided), pictures_by(params, pair))
     else:
         unknown = f"not held against version {champion}, whose errors on these faces are not known"
-        said = unknown if champion else "there was no champion to hold it against"
+        said = unknown if champion else "no champion to hold it against"
         title = f"{registry.name} version {registered.version}"
         write_page(page, "against.html", title=title, decided=decided, champion=champion)
     tracking.Run(client, registered.key, params.name).log_file(page, "evaluation")

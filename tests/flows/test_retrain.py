@@ -82,7 +82,7 @@ def test_it_ends_with_a_table_and_three_commands_within_80_columns(project):
 
 
 def test_of_the_first_version_the_page_says_that_there_was_none_to_hold_it_against(project):
-    assert f"promote: there was no champion to hold it against: reports/tiny/{AGAINST}" in project.first
+    assert f"promote: no champion to hold it against: reports/tiny/{AGAINST}" in project.first
     assert "There is no champion before it to compare with." in (project.root / "reports/tiny" / AGAINST).read_text()
 
 

@@ -36,14 +36,17 @@ def recipe(request: pytest.FixtureRequest) -> Path:
 
 
 def faces_of(params: Params) -> pa.Table:
-    """Two stored crops of noise, with landmarks around the middle, one of them without a place."""
+    """Two stored crops of noise, with landmarks around the middle, one of them without a place, some hidden."""
     num_landmarks, side = SCHEMES[params.scheme].num_landmarks, params.preprocess.stored
     rng = np.random.default_rng(0)
     pixels = [images.encode_jpeg(rng.integers(0, 256, (side, side, 3)).astype(np.uint8), 90) for _ in range(2)]
     landmarks = rng.uniform(0.3 * side, 0.7 * side, (2, num_landmarks, 2)).astype(np.float32)
     landmarks[1, 0] = np.nan
     column = to_column(landmarks, pa.list_(pa.float32(), 2 * num_landmarks))
-    return pa.table({"pixels": pa.array(pixels, pa.binary()), "crop_landmarks": column})
+    visible = to_column(
+        rng.integers(0, 2, (2, num_landmarks)).astype(np.float32), pa.list_(pa.float32(), num_landmarks)
+    )
+    return pa.table({"pixels": pa.array(pixels, pa.binary()), "crop_landmarks": column, "visible": visible})
 
 
 class Once:

@@ -88,7 +88,7 @@ def test_the_page_has_the_gates_own_numbers_and_both_versions_faces(registered, 
 def test_of_the_first_version_it_says_that_there_was_none_to_compare_with(registered, policy, second, tmp_path):
     Registry(connect(), registered.model).point("champion", "2")
     said = write_against(policy, registered, Keep("why"), second.reports, tmp_path / "none")
-    assert "there was no champion to hold it against" == said
+    assert "no champion to hold it against" == said
     assert "There is no champion before it to compare with." in page_of(registered, second.reports, tmp_path)
 
 

@@ -57,7 +57,7 @@ def test_the_table_holds_what_was_followed_and_the_drawn_video_is_as_long(smooth
     assert [("clip.mp4", *keys) for keys in expected] == [(row["image"], row["frame"], row["face"]) for row in table]
     boxes = np.array([[30, 30, 90, 100], [20, 20, 100, 110]])
     (*_, last) = find_in_video(load(model_folder), Video(clip), boxes, smooth)
-    found = np.array([[float(value) for value in list(row.values())[9:]] for row in table[-2:]])
+    found = np.array([[float(value) for value in list(row.values())[10:]] for row in table[-2:]])
     np.testing.assert_allclose(last.faces.landmarks.reshape(2, -1), found, atol=6e-4)  # 3 decimals
     drawn_video = Video(out / "clip.mp4")
     assert (FRAMES, 128, 128, 25.0) == (

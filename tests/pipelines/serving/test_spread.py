@@ -47,8 +47,8 @@ def table(path: Path) -> tuple[list[list[str]], np.ndarray]:
     """Of each row: picture and number of the face; box, confidence and landmarks."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))[1:]
-    # Before the landmarks stands the expected error: this model knows none.
-    return [row[:2] for row in rows], np.array([row[2:7] + row[8:] for row in rows], float)
+    # Before the landmarks stand the expected error and the visible share: this model knows neither.
+    return [row[:2] for row in rows], np.array([row[2:7] + row[9:] for row in rows], float)
 
 
 def test_what_was_done_before_is_not_done_again(photos, boxes, model_folder, tmp_path, capsys):
