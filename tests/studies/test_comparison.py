@@ -254,16 +254,17 @@ def test_tables_of_what_is_not_there_are_refused(words, sentence, compared, monk
         table(**{**given, **words})
 
 
-def test_the_results_hold_the_tables_of_what_is_kept_in_git():
-    results = (ROOT / "docs/results.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^    python (-m studies\.comparison table.*)$", results, re.MULTILINE)
-    assert commands
-    for words in commands:
-        printed = subprocess.run(
-            [sys.executable, *shlex.split(words)], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        rows = [line for line in printed.stdout.splitlines() if line.startswith("|")]
-        assert [] == [row for row in rows if f"\n{row}\n" not in results]
+def test_every_row_of_the_results_is_printed_from_what_is_kept_in_git():
+    text = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    section = text[text.index("## Codecs, losses, decoders") : text.index("## What the Siamese term costs")]
+    printed: set[str] = set()
+    for words in re.findall(r"^    python (-m studies\.comparison table.*)$", section, re.MULTILINE):
+        command = [sys.executable, *shlex.split(words)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        printed |= set(done.stdout.splitlines())
+    shown = [line for line in section.splitlines() if line.startswith("|")]
+    assert len(shown) > len(VARIANTS)
+    assert [] == [line for line in shown if line not in printed]
 
 
 # Variants.
