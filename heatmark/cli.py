@@ -118,8 +118,12 @@ def predict(
         Path | None, typer.Option(metavar="FILE", help="A face detector, YuNet in ONNX, that says where they are.")
     ] = None,
     passes: Annotated[
-        int, typer.Option(help="Looks at each face: 2 look again around the first landmarks, so that a loose box does.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="Looks at each face: 2 look again around the first landmarks, so that a loose box does.",
+            show_default="1, with a detector 2",
+        ),
+    ] = None,
     form: Annotated[
         str,
         typer.Option("--format", metavar="FORMAT", help="Of the table: csv, jsonl, parquet, or pts, a file a face."),

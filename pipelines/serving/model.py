@@ -120,6 +120,11 @@ class Model:
         """Of the landmarks that it finds."""
         return self.scheme.names
 
+    @property
+    def looks_again(self) -> bool:
+        """Whether a second look's boxes, around the landmarks of the first, are drawn as those that it was trained with."""
+        return self.box == "landmarks"
+
     def check_passes(self, passes: int) -> None:
         """Refuses a number of looks that the model cannot take.
 
@@ -128,7 +133,7 @@ class Model:
         """
         if passes < 1:
             raise ValueError(f"expected at least one pass, got {passes}")
-        if passes > 1 and self.box != "landmarks":
+        if passes > 1 and not self.looks_again:
             raise ValueError(
                 "this model was trained with its dataset's own boxes, and none can be drawn like them around landmarks that "
                 "were found: use one pass"

@@ -136,7 +136,7 @@ def main(
     boxes: Path | None = None,
     whole: bool = False,
     detector: Path | None = None,
-    passes: int = 1,
+    passes: int | None = None,
     form: str = "csv",
     min_confidence: float = 0.0,
     pictures: bool = True,
@@ -147,6 +147,8 @@ def main(
 ) -> None:
     """Finds landmarks on the pictures and folders INPUTS, or on one video, by MODEL; writes a table and what it drew to OUT.
 
+    Without `passes` it looks once; twice where a detector draws the boxes, in its own way, and the model can look again.
+
     Raises:
         ValueError: An input, the boxes, the model or the place cannot be used, or no picture can.
     """
@@ -156,7 +158,7 @@ def main(
     others = [*inputs, *filter(None, [boxes, detector]), *filter(Path.exists, [Path(model)])]
     check_place(out, overwrite, others)
     if any(map(is_video, inputs)):
-        if passes != 1 or ray:
+        if passes not in (None, 1) or ray:
             raise ValueError("a video is followed frame by frame from its first: it takes no --passes and no --ray")
         from pipelines.serving import predict_video  # which stands on this file
 
@@ -170,8 +172,11 @@ def main(
         sources = gather(with_standard_input(inputs, Path(place)))
         check_names(form, (source.name for source in sources))
         where = chosen(sources, boxes, whole, detector)
-        looking = Looking(load(model), passes, min_confidence, pictures)
-        looking.model.check_passes(passes)
+        loaded = load(model)
+        if passes is None:
+            passes = 2 if detector and loaded.looks_again else 1
+        loaded.check_passes(passes)
+        looking = Looking(loaded, passes, min_confidence, pictures)
         run(looking, sources, where, out, form, model if ray else "", resume, overwrite)
 
 
@@ -192,9 +197,9 @@ def run(
     """
     drawn = DRAWN[looking.model.box]
     print(f"predict: {len(sources)} pictures, {where.said}; the model knows boxes drawn {drawn}", flush=True)
-    if isinstance(where, Detected) and looking.passes == 1:
+    if isinstance(where, Detected) and looking.passes > 1:
         print(
-            "predict: a detector draws its boxes in another way; --passes 2 looks again around the landmarks",
+            "predict: a detector draws boxes in its own way: each face is looked at again around its landmarks",
             flush=True,
         )
     how = {

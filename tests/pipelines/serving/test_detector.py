@@ -5,6 +5,8 @@ What real weights see was not looked at: none come with this product.
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -101,6 +103,27 @@ def test_predict_looks_where_the_detector_sees_faces_and_says_where_it_sees_none
     main([folder], str(model_folder), tmp_path / "out", detector=yunet)
     said = capsys.readouterr().out
     assert "predict: 2 pictures, faces that the detector sees; " in said
-    assert "--passes 2 looks again around the landmarks" in said
+    assert "a detector draws boxes in its own way: each face is looked at again around its landmarks" in said
     assert "left out: photos/none.png: the detector sees no face on it" in said
     assert "predict: 2 faces on 1 pictures, " in said
+    assert 2 == passes_in(tmp_path / "out")
+
+
+def test_a_number_of_passes_that_was_asked_for_is_kept(tmp_path, yunet, model_folder):
+    cv2.imwrite(str(tmp_path / "one.png"), picture((40, 40)))
+    main([tmp_path / "one.png"], str(model_folder), tmp_path / "out", detector=yunet, passes=1)
+    assert 1 == passes_in(tmp_path / "out")
+
+
+def test_a_model_that_cannot_look_again_looks_once(tmp_path, yunet, model_folder):
+    annotated = tmp_path / "annotated"
+    shutil.copytree(model_folder, annotated)
+    config = annotated / "model.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"box": "annotated"}))
+    cv2.imwrite(str(tmp_path / "one.png"), picture((40, 40)))
+    main([tmp_path / "one.png"], str(annotated), tmp_path / "out", detector=yunet)
+    assert 1 == passes_in(tmp_path / "out")
+
+
+def passes_in(out: Path) -> int:
+    return json.loads((out / "summary.json").read_text())["passes"]
