@@ -3,11 +3,12 @@
     python -m studies.comparison train CROPS runs/comparison [--base RECIPE] [--variants NAME]... [--seeds N]... [--epochs N]
     python -m studies.comparison measure CROPS runs/comparison [the same options] [--kept docs/comparison.jsonl]
     python -m studies.comparison table [--kept docs/comparison.jsonl] [--against NAME] [--seeds N]... [--epochs N]
+    python -m studies.comparison draw FILE.png [--kept docs/comparison.jsonl]
 
 CROPS are the shards that preprocess cut by the base recipe, of any dataset; scheme and protocol are the base's. `train` trains
 every variant with every seed, two at a time, one process and one thread each; a run that is done already is passed over, and
 one that was cut short starts from its last checkpoint. `measure` writes what the finished ones say of each test face into a
-small file, beside what is there of other days; `table` prints the tables of docs/results.md from that file alone.
+small file, beside what is there of other days; `table` prints the tables of docs/results.md from that file alone, and `draw` draws all that is in it.
 """
 
 from __future__ import annotations
@@ -99,6 +100,17 @@ def table(
         print("\n".join(lines), end="\n\n")
 
 
+def draw(
+    figure: Annotated[Path, typer.Argument(metavar="FILE", help="To write, a PNG.")],
+    file: KeptFile = KEPT,
+) -> None:
+    """Draws what was measured: each variant's NME with its interval, by budget, over all seeds that it has."""
+    from studies.comparison import drawing  # matplotlib: the others start without it
+
+    drawing.draw(Kept.read(file), figure)
+    print(f"comparison: {figure}")
+
+
 def kept_so_far(file: Path, faces: Faces) -> Kept:
     """What the file has; it may not be there yet.
 
@@ -126,4 +138,4 @@ def wanted(out: Path, base: Path, variants: list[str], seeds: list[int], epochs:
 
 
 if __name__ == "__main__":
-    command.run(train, measure, table)
+    command.run(train, measure, table, draw)

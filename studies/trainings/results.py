@@ -86,7 +86,12 @@ class Results:
         return {name: chosen[self.measured] for name, chosen in members_of(names).items()}
 
 
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The 95% interval of the mean of values (S, N); it knows seeds and faces, or with a single seed the faces alone."""
+    return crossed_interval(values) if len(values) > 1 else bootstrap_interval(values[0])
+
+
 def with_interval(values: np.ndarray) -> str:
-    """The mean of values (S, N) of seeds and faces; the interval knows both, or with a single seed the faces alone."""
-    low, high = crossed_interval(values) if len(values) > 1 else bootstrap_interval(values[0])
+    """The mean of values (S, N) of seeds and faces, with its `interval`."""
+    low, high = interval(values)
     return f"{values.mean():.2f}% ({low:.2f}% to {high:.2f}%)"

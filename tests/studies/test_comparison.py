@@ -1,4 +1,4 @@
-"""The comparison, on two faces of each split in a markup of 98 landmarks, by its own three commands."""
+"""The comparison, on two faces of each split in a markup of 98 landmarks, by its own commands."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import psutil
 import pytest
@@ -22,6 +23,7 @@ from pipelines.runtime.tables import from_column
 from pipelines.scoring.predict import Predictor
 from pipelines.training.workers import batch_maker
 from studies.comparison.__main__ import measure, table, train
+from studies.comparison.drawing import draw, of_budget
 from studies.comparison.measured import Kept
 from studies.comparison.variants import PAIRS, READ_BY, VARIANTS, recipe_of
 from studies.comparison.views import disagreement
@@ -76,6 +78,21 @@ def test_the_tables_show_what_was_measured_and_leave_out_the_rest(compared):
     assert [*CHOSEN, f"{CHOSEN[1]} minus {CHOSEN[0]}", *CHOSEN] == rows
     assert "0.00% (0.00% to 0.00%)" in next(line for line in lines if line.startswith(f"| {CHOSEN[0]} | "))
     assert f"| network | {' | '.join(sorted(DECODERS))} |" in lines
+
+
+def test_the_picture_shows_each_budget_with_all_of_its_seeds(compared, tmp_path):
+    said = compared.run(*TABLE[:3], "draw", "out.png", "--kept", "kept.jsonl").stdout
+    assert "comparison: out.png\n" == said
+    once = Kept.read(compared.root / "kept.jsonl")
+    worse = replace(once.trainings[CHOSEN[0], 0, 1], epochs=4)
+    other = replace(worse, seed=1, errors={name: tuple(2 * e for e in each) for name, each in worse.errors.items()})
+    both = once.with_one(worse).with_one(other)
+    assert [2, 1] == [len(of_budget(both, epochs)) for epochs in (1, 4)]
+    np.testing.assert_allclose(2 * of_budget(once, 1)[CHOSEN[0]][0], of_budget(both, 4)[CHOSEN[0]][1])
+    draw(both, tmp_path / "both.png")
+    colours = cv2.imread(str(tmp_path / "both.png")).reshape(-1, 3)
+    found = [(colours == cycle).all(axis=1).any() for cycle in ((180, 119, 31), (14, 127, 255), (44, 160, 44))]
+    assert [True, True, False] == found  # matplotlib's first and second colour, as BGR: a budget each
 
 
 def test_what_is_kept_is_what_the_models_find(compared, tmp_path):
