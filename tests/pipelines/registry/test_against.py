@@ -81,6 +81,7 @@ def test_the_page_has_the_gates_own_numbers_and_both_versions_faces(registered, 
     shown = re.findall(r"95% interval ([-+][\d.]+)% to ([-+][\d.]+)%", page)[-1]
     assert [float(low), float(high)] == pytest.approx([float(end) for end in shown], abs=0.0051)
     assert "over what equal trainings differ by" in page
+    assert "<code>heatmark history</code> tells what was decided since." in page
     assert {"1", "2"} == set(re.findall(r'alt="\S+ by version (\d)', page))
     assert 8 == page.count("data:image/jpeg;base64,")
 
