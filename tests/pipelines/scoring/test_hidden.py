@@ -14,58 +14,29 @@ import torch
 
 from components.model import LandmarkModel
 from components.synthetic import draw_face
-from pipelines.evaluate import evaluate
-from pipelines.params import Params, load_params
+from pipelines.params import Params
 from pipelines.runtime.tables import from_column, to_column
 from pipelines.scoring.hidden import which_hidden
-from pipelines.scoring.predict import Predictor
-from studies.inputs.crops import PICTURE, draw_shard
-
-TINY = Path(__file__).parents[2] / "tiny.yaml"
-NUM_FACES = 6
+from studies.inputs.crops import PICTURE
 
 
-@pytest.fixture(scope="module")
-def params() -> Params:
-    return load_params(TINY)
-
-
-@pytest.fixture(scope="module")
-def crops(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six drawn test faces."""
-    folder = tmp_path_factory.mktemp("crops")
-    (folder / "synthetic").mkdir()
-    draw_shard(folder / "synthetic/test-00000-of-00001.parquet", params, NUM_FACES)
-    return folder
-
-
-def evaluated(says: bool, crops: Path, params: Params, folder: Path) -> Path:
-    """What an evaluation leaves of a model that was not trained, by one of the pool's actors without the pool."""
+def saying_or_not(says: bool, params: Params) -> LandmarkModel:
     torch.manual_seed(0)
     model = LandmarkModel(replace(params.model(), visibility=says))
     if model.visibility is not None:
         model.visibility.weight.data.normal_(std=1 / model.visibility.pace)
-    (folder / "model").mkdir()
-    model.save(folder / "model")
-    training = {"key": "k", "best_step": 1, "steps": 1, "val_nme": 0.5}
-    (folder / "model/training.json").write_text(json.dumps(training))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            "pipelines.evaluate.predict", lambda model, faces, stage, mirrored: Predictor(str(model)).predict(faces)
-        )
-        evaluate(folder / "model", crops, params, folder / "out")
-    return folder / "out"
+    return model
 
 
 @pytest.fixture(scope="module")
-def saying(params: Params, crops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return evaluated(True, crops, params, tmp_path_factory.mktemp("saying"))
+def saying(evaluated, params: Params, six_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return evaluated(saying_or_not(True, params), six_faces, tmp_path_factory.mktemp("saying"))
 
 
 def test_the_table_has_what_the_dataset_says_and_what_the_model_says(saying: Path) -> None:
     table = pq.read_table(saying / "errors.parquet")
     visible, said = (from_column(table, name, 68) for name in ("visible", "predicted_visible"))
-    expected = [draw_face(0, index, PICTURE).visible["ibug68"] for index in range(NUM_FACES)]
+    expected = [draw_face(0, index, PICTURE).visible["ibug68"] for index in range(6)]
     np.testing.assert_array_equal(expected, visible)
     assert 0 <= said.min() < said.max() <= 1
 
@@ -87,19 +58,19 @@ def test_the_figures_and_the_page_are_of_the_table(saying: Path) -> None:
         assert f"{100 * said[name]:.2f}%" in page
 
 
-def test_a_model_that_says_nothing_has_no_figures_of_it(params: Params, crops: Path, tmp_path: Path) -> None:
-    out = evaluated(False, crops, params, tmp_path)
+def test_a_model_that_says_nothing_has_no_figures_of_it(evaluated, params, six_faces, tmp_path: Path) -> None:
+    out = evaluated(saying_or_not(False, params), six_faces, tmp_path)
     assert "visibility" not in json.loads((out / "metrics.json").read_text())
     assert "Which landmarks are hidden" not in (out / "report.html").read_text()
     assert np.isnan(from_column(pq.read_table(out / "errors.parquet"), "predicted_visible", 68)).all()
 
 
-def test_crops_from_before_say_nothing_of_it(params: Params, crops: Path, tmp_path: Path) -> None:
+def test_crops_from_before_say_nothing_of_it(evaluated, params, six_faces, tmp_path: Path) -> None:
     former = tmp_path / "crops/synthetic"
     former.mkdir(parents=True)
     name = "test-00000-of-00001.parquet"
-    pq.write_table(pq.read_table(crops / "synthetic" / name).drop_columns("visible"), former / name)
-    out = evaluated(True, tmp_path / "crops", params, tmp_path)
+    pq.write_table(pq.read_table(six_faces / "synthetic" / name).drop_columns("visible"), former / name)
+    out = evaluated(saying_or_not(True, params), tmp_path / "crops", tmp_path)
     assert "visibility" not in json.loads((out / "metrics.json").read_text())
     assert np.isnan(from_column(pq.read_table(out / "errors.parquet"), "visible", 68)).all()
 

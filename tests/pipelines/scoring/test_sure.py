@@ -13,50 +13,21 @@ import torch
 
 from components.calibration import ExpectedError
 from components.model import LandmarkModel
-from pipelines.evaluate import evaluate
-from pipelines.params import Params, load_params
+from pipelines.params import Params
 from pipelines.runtime.tables import from_column, to_column
-from pipelines.scoring.predict import Predictor
 from pipelines.scoring.sure import expected_and_observed
-from studies.inputs.crops import draw_shard
 
-TINY = Path(__file__).parents[2] / "tiny.yaml"
 CURVE = ExpectedError("inter_ocular", (0.0, 1.0), (90.0, 10.0), tuple(np.linspace(0.5, 1.5, 68).tolist()), 50.0, 1.0)
 
 
-@pytest.fixture(scope="module")
-def params() -> Params:
-    return load_params(TINY)
-
-
-@pytest.fixture(scope="module")
-def crops(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six drawn test faces."""
-    folder = tmp_path_factory.mktemp("crops")
-    (folder / "synthetic").mkdir()
-    draw_shard(folder / "synthetic/test-00000-of-00001.parquet", params, 6)
-    return folder
-
-
-def evaluated(known: ExpectedError | None, crops: Path, params: Params, folder: Path) -> Path:
-    """What an evaluation leaves of an untrained model that expects such errors, by one of the pool's actors without the pool."""
+def expecting(known: ExpectedError | None, params: Params) -> LandmarkModel:
     torch.manual_seed(0)
-    model = LandmarkModel(replace(params.model(), expected_error=known))
-    (folder / "model").mkdir()
-    model.save(folder / "model")
-    training = {"key": "k", "best_step": 1, "steps": 1, "val_nme": 0.5}
-    (folder / "model/training.json").write_text(json.dumps(training))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            "pipelines.evaluate.predict", lambda model, faces, stage, mirrored: Predictor(str(model)).predict(faces)
-        )
-        evaluate(folder / "model", crops, params, folder / "out")
-    return folder / "out"
+    return LandmarkModel(replace(params.model(), expected_error=known))
 
 
 @pytest.fixture(scope="module")
-def knowing(params: Params, crops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return evaluated(CURVE, crops, params, tmp_path_factory.mktemp("knowing"))
+def knowing(evaluated, params: Params, six_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return evaluated(expecting(CURVE, params), six_faces, tmp_path_factory.mktemp("knowing"))
 
 
 def test_the_table_has_what_is_expected_at_each_confidence(knowing: Path) -> None:
@@ -93,9 +64,9 @@ def test_the_page_has_a_section_of_it(knowing: Path) -> None:
 
 @pytest.mark.parametrize("known", [None, replace(CURVE, protocol="box_size")])
 def test_where_it_does_not_know_in_this_unit_there_is_nothing_of_it(
-    known: ExpectedError | None, params: Params, crops: Path, tmp_path: Path
+    known: ExpectedError | None, evaluated, params, six_faces, tmp_path: Path
 ) -> None:
-    out = evaluated(known, crops, params, tmp_path)
+    out = evaluated(expecting(known, params), six_faces, tmp_path)
     assert "expected_error" not in json.loads((out / "metrics.json").read_text())
     assert "How sure the model is" not in (out / "report.html").read_text()
     table = pq.read_table(out / "errors.parquet")
