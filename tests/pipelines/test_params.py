@@ -440,7 +440,9 @@ def test_a_loop_over_what_a_file_claims_would_be_seen() -> None:
         loop(10**9)
 
 
-@pytest.mark.parametrize("name", ["demo", "300w_small_rounded", "hih_t_300w_cpu"])
+@pytest.mark.parametrize(
+    "name", ["demo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("300w_small_rounded", "hih_t_300w_cpu"))]
+)
 def test_whatever_stands_at_a_key_is_taken_or_refused_in_one_sentence_and_a_few_steps(
     name: str, tmp_path: Path
 ) -> None:
