@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,7 @@ def model_of(codec: Codec = SUBPIXEL, network: object = UNet(width=4), **more: o
     return model.eval()
 
 
+@cache
 def drawn_crops(side: int, number: int) -> np.ndarray:
     """Crops of drawn faces, (number, side, side, 3) uint8."""
     crops = []
@@ -90,10 +92,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def check_same(model: LandmarkModel, path: Path, crops: np.ndarray) -> None:
     found, parts = OnnxModel(path), np.array_split(crops, -(-len(crops) // 20))  # of so many as fit into memory
-    apart = np.concatenate([compare(model, found, part) for part in parts])
-    decided = np.concatenate([decided_by_more_than_rounding(model, part) for part in parts])
-    assert apart[decided].max(initial=0) < 0.01
-    assert (apart > 0.01).mean() < 0.005
+    apart = [compare(model, found, part) > 0.01 for part in parts]
+    assert np.concatenate(apart).mean() < 0.005
+    for part, others in zip(parts, apart, strict=True):
+        faces = others.any(axis=1)
+        if faces.any():
+            assert not (others[faces] & decided_by_more_than_rounding(model, part[faces])).any()
     # A height, from 0 to 1: of maps that are many times as high, before training, rounding takes a hundred-thousandth of that.
     with torch.no_grad():
         highest = model(torch.from_numpy(parts[0]).permute(0, 3, 1, 2))["heatmap"].abs().max().item()
@@ -105,12 +109,13 @@ def check_same(model: LandmarkModel, path: Path, crops: np.ndarray) -> None:
 def decided_by_more_than_rounding(model: LandmarkModel, crops: np.ndarray) -> np.ndarray:
     """Which landmarks (N, K) stay where they are when all that the network says is shaken by 1e-5 of its size.
 
-    Where two cells are as high but for that, either may be the peak.
+    Where two cells are as high but for that, either may be the peak. What rounding does is smaller (1e-6 between HIH_B in float32 and in
+    float64), so that such a pair changes places in nearly half of the draws: in one of 64 at the least.
     """
     outputs = model(torch.from_numpy(crops).permute(0, 3, 1, 2))
     still, generator = model.decode(outputs).landmarks, torch.Generator().manual_seed(0)
     decided = torch.ones(still.shape[:2], dtype=torch.bool)
-    for _ in range(8):
+    for _ in range(64):
         noise = {name: torch.randn(value.shape, generator=generator) for name, value in outputs.items()}
         shaken = {name: value + 1e-5 * value.abs().mean() * noise[name] for name, value in outputs.items()}
         decided &= (model.decode(shaken).landmarks - still).norm(dim=-1) < 0.01
@@ -131,6 +136,7 @@ def test_so_it_is_for_every_codec_and_decoder(faces: np.ndarray, tmp_path: Path,
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)  # HIH_B's network takes seconds for a face
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_so_it_is_for_every_recipes_model_after_a_step(tmp_path: Path, recipe: Path) -> None:
     params = load_params(recipe)
