@@ -15,6 +15,7 @@ from studies.many import NUM_DRAWN, Rates, at_work, draw, row
 RATES = r"([\d.]+) \(\1 to \1\) \| ([\d.]+)"  # of one turn: the median is the least and the most
 
 
+@pytest.mark.slow
 def test_it_says_both_ways_rates_and_how_they_compare(small, untrained):
     # Enough for several batches of one process; on the disk there are 8 pictures.
     said = small.run(
