@@ -113,7 +113,7 @@ def test_new_faces_are_trained_beside_the_old_from_the_champion_on(project):
     assert {"new", "synthetic"} == set(table.column("dataset").to_pylist())
     report = (project.root / "reports/tiny/report.html").read_text()
     assert "<h2>What the training faces are like</h2>" in report
-    for shown in (said, report, list(artifacts(project, "retrain"))[-1]):
+    for shown in (said, report, list(artifacts(project, "retrain-tiny"))[-1]):
         assert "yaw, degrees" in shown
     metrics = json.loads((project.root / "reports/tiny/metrics.json").read_text())
     assert {"dataset new", "dataset synthetic"} <= metrics["subsets"].keys()
