@@ -8,7 +8,8 @@
 CROPS are the shards that preprocess cut by the base recipe, of any dataset; scheme and protocol are the base's. `train` trains
 every variant with every seed, two at a time, one process and one thread each; a run that is done already is passed over, and
 one that was cut short starts from its last checkpoint. `measure` writes what the finished ones say of each test face into a
-small file, beside what is there of other days; `table` prints the tables of docs/results.md from that file alone, and `draw` draws all that is in it.
+small file, beside what is there of other days; `table` prints the tables of docs/results.md from that file alone, and `draw`
+draws all that is in it.
 """
 
 from __future__ import annotations

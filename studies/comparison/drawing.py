@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -21,24 +20,22 @@ def draw(kept: Kept, path: Path) -> None:
     budgets = sorted({epochs for _, _, epochs in kept.trainings})
     errors = {epochs: of_budget(kept, epochs) for epochs in budgets}
     variants = sorted({name for each in errors.values() for name in each}, key=lambda name: worst_first(name, errors))
-    with mpl.rc_context({"svg.hashsalt": "heatmark"}):
-        figure = Figure((8, 1 + ROW * len(variants)), layout="constrained")
-        axes = figure.subplots()
-        for number, epochs in enumerate(budgets):
-            rows = [row for row, name in enumerate(variants) if name in errors[epochs]]
-            measured = [errors[epochs][variants[row]] for row in rows]
-            means = np.array([each.mean() for each in measured])
-            ends = np.array([interval(each) for each in measured]).T
-            # Budgets of one variant a little below each other, or one would hide the other.
-            place = np.array(rows) - 0.25 * (number - (len(budgets) - 1) / 2)
-            label = f"{epochs} epochs"
-            axes.errorbar(means, place, xerr=abs(ends - means), fmt="o", capsize=3, markersize=4, label=label)
-        axes.set_yticks(range(len(variants)), variants)
-        axes.set_xlabel(f"NME, %, of {len(kept.faces.faces)} test faces, and its 95% interval")
-        axes.grid(axis="x", alpha=0.3)
-        axes.legend()
-        with whole_file(path) as partial:
-            figure.savefig(partial, format="png", dpi=120)
+    figure = Figure((8, 1 + ROW * len(variants)), layout="constrained")
+    axes = figure.subplots()
+    for number, epochs in enumerate(budgets):
+        rows = [row for row, name in enumerate(variants) if name in errors[epochs]]
+        measured = [errors[epochs][variants[row]] for row in rows]
+        means = np.array([each.mean() for each in measured])
+        ends = np.array([interval(each) for each in measured]).T
+        # Budgets of one variant a little below each other, or one would hide the other.
+        place = np.array(rows) - 0.25 * (number - (len(budgets) - 1) / 2)
+        axes.errorbar(means, place, xerr=abs(ends - means), fmt="o", capsize=3, markersize=4, label=f"{epochs} epochs")
+    axes.set_yticks(range(len(variants)), variants)
+    axes.set_xlabel(f"NME, %, of {len(kept.faces.faces)} test faces, and its 95% interval")
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend()
+    with whole_file(path) as partial:
+        figure.savefig(partial, format="png", dpi=120)
 
 
 def of_budget(kept: Kept, epochs: int) -> dict[str, np.ndarray]:
