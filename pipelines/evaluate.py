@@ -121,7 +121,7 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path, curves: Path |
     protocol = params.evaluate.on_test
     config = LandmarkModel.load(model).config
     scheme = config.scheme
-    training = json.loads((model / "training.json").read_text(encoding="utf-8"))
+    training = of_its_training(model)
     faces = faces_to_measure(crops, params)
     everything = measure(predict(model, faces, "evaluate", protocol.mirrored), scheme, protocol)
     errors = measured_faces(everything, protocol)
@@ -163,6 +163,20 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path, curves: Path |
         f"{metrics['auc']:.3f} on {len(errors)} test faces{f' ({left_out} left out)' if left_out else ''}: "
         f"{out / 'report.html'}"
     )
+
+
+def of_its_training(model: Path) -> dict:
+    """What the training that made a saved model says of itself.
+
+    Raises:
+        ValueError: It lies there without.
+    """
+    path = model / "training.json"
+    if not path.is_file():
+        raise ValueError(
+            f"{path} is missing, which says of which training the model is: `python -m pipelines.train` writes both"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def errors_known(config: ModelConfig, errors: pa.Table, params: Params) -> Errors | None:

@@ -1,4 +1,4 @@
-"""Faces that a protocol cannot measure, as an eye's corner has no position: left out, counted and said; never in silence."""
+"""An evaluation, run whole: faces that a protocol cannot measure, as an eye's corner has no position, are left out and said."""
 
 from __future__ import annotations
 
@@ -164,3 +164,13 @@ def test_the_temperature_is_fitted_on_those_that_can_be_measured(params: Params)
     assert pytest.approx(expected[1]) == found[1]
     with pytest.raises(ValueError, match=f"^{NONE.format(4, 'validation')}$"):
         fit_temperature(model, [batch({0, 1, 2, 3})], PROTOCOLS["inter_ocular"])
+
+
+def test_a_model_without_what_its_training_says_is_refused(
+    tmp_path: Path, params: Params, model: LandmarkModel, in_this_process: None
+) -> None:
+    saved, crops = stored(tmp_path, params, model, set())
+    (saved / "training.json").unlink()
+    with pytest.raises(ValueError, match=r"training\.json is missing, .*: `python -m pipelines\.train` writes both$"):
+        evaluate(saved, crops, params, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
