@@ -1,4 +1,4 @@
-"""A small U-Net that two CPU cores can train: about 1.1 M parameters at width 48.
+"""A small U-Net that two CPU cores can train: about 1.0 M parameters at width 48.
 
 Reference: Ronneberger, Fischer, Brox, "U-Net", MICCAI 2015; the sizes are ours.
 """

@@ -17,7 +17,7 @@ from pipelines.serving.smoothing import OneEuro
 from pipelines.serving.video import Video
 
 # A face is lost where its mean confidence falls below this share of its own median. By a model of photographs (300w_small),
-# moving faces have 0.96 to 1.03 of it in their true boxes (5% to 95%), and what lies a whole width beside them at most 0.50 (95%):
+# moving faces have 0.94 to 1.06 of it in their true boxes (5% to 95%), and what lies a whole width beside them at most 0.34 (95%):
 # `heatmark study video`.
 LOST_BELOW = 0.6
 # The median is of so many seconds: confidence changes as a head turns.
