@@ -22,7 +22,7 @@ from pathlib import Path
 
 from components.model import LandmarkModel
 from pipelines.params import Params, load_params
-from pipelines.registry import start, tracking
+from pipelines.registry import learnt, start, tracking
 from pipelines.registry.lineage import data_version, datasets_tags, git_commit, training_key
 from pipelines.runtime import command, neighbours
 from pipelines.runtime.environment import RUNS
@@ -103,6 +103,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
         state, weights = fit(training, progress_of(training, run))
         model = LandmarkModel(config)
         facts = {"key": key, **summary(state), "trained_on": trained_on(params, parent), **parent.facts}
+        facts |= learnt.facts(params, start.folder_of(params.name) if parent.start else None)
         model.load_weights(weights)
         if params.train.fit_temperature:
             model, curve = with_fitted_temperature(model, training.val, params)

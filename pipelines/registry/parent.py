@@ -21,13 +21,13 @@ from components.model_file import sha256
 from pipelines.params import Params
 from pipelines.registry import start, tracking
 from pipelines.registry.compatible import compare
+from pipelines.registry.learnt import TRAINING, held_out_here
 from pipelines.registry.lineage import training_key
 from pipelines.registry.start import START, Start
 from pipelines.runtime.environment import ROOT
 from pipelines.runtime.outputs import whole_file, whole_folder
 
 REGISTRY = ("models:/", "runs:/")
-TRAINING = "training.json"
 # In the registry, by a name that does not move, whatever the alias does meanwhile; or a folder.
 Place = tracking.Located | Path
 
@@ -112,6 +112,7 @@ def check(params: Params) -> None:
         found, place = find_or_keep(params)
         with files_at(place) as folder:
             compare(found.source, LandmarkModel.load(folder).config, params.model())
+            held_out_here(found.source, folder, params)
 
 
 def stays(laid: Start | None, found: Start, key_now: Callable[[], str]) -> bool:
@@ -160,10 +161,12 @@ def lay_down(params: Params, crops: Path) -> Laid:
     with files_at(place) as folder:
         model = LandmarkModel.load(folder)
         compare(found.source, model.config, params.model())
+        held_out_here(found.source, folder, params)
         new = replace(found, weights_sha256=sha256(folder / WEIGHTS))
         with whole_folder(start.folder_of(params.name)) as partial:
-            for name in (CONFIG, WEIGHTS):
-                shutil.copyfile(folder / name, partial / name)
+            for name in (CONFIG, WEIGHTS, TRAINING):
+                if (folder / name).is_file():  # a model of nobody's training has no training.json
+                    shutil.copyfile(folder / name, partial / name)
             _write_to(partial / START, new)
     return Laid(True, f"{new} is laid down in {start.STARTS}/{params.name}")
 

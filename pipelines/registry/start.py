@@ -1,6 +1,6 @@
 """The model that a training starts from, as files below `data/`, so that it travels with data.dvc.
 
-data/starts/NAME/model.json, model.safetensors    as the parent was saved
+data/starts/NAME/model.json, model.safetensors    as the parent was saved, and its training.json
 data/starts/NAME/start.json                       what `train.start_from` said, and which model that was
 
 `pipelines.registry.parent` lays them down; here they are read. So a training asks no registry, and what it depends on
@@ -18,6 +18,7 @@ from components.model import WEIGHTS, LandmarkModel, ModelConfig
 from components.model_file import Weights, sha256
 from pipelines.params import Params
 from pipelines.registry.compatible import compare
+from pipelines.registry.learnt import held_out_here
 from pipelines.runtime.environment import ROOT
 
 STARTS = "data/starts"
@@ -148,7 +149,8 @@ def load(params: Params, root: Path = ROOT) -> Loaded:
         )
     model = LandmarkModel.load(folder)
     differences = compare(laid.source, model.config, params.model())
-    return Loaded(laid, model.weights(), differences + _offset_left_behind(model.config, params))
+    differences += [*held_out_here(laid.source, folder, params), *_offset_left_behind(model.config, params)]
+    return Loaded(laid, model.weights(), differences)
 
 
 def _offset_left_behind(parent: ModelConfig, params: Params) -> list[str]:
