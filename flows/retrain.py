@@ -57,13 +57,14 @@ def check(recipe: str | None, data: str | None) -> Params:
 
     Raises:
         ValueError: A key of the recipe is wrong, DATA is no folder of its dataset's layout or has links in it, a dataset is
-            missing, the disk has no room, a folder cannot be written, the Ray cluster or the tracking server does not answer, the
-            model to start from is not there or does not fit, or a face of one dataset is nearly one of another across the split.
+            missing, the disk has no room, a folder cannot be written, the Ray cluster or the tracking server does not answer, versions
+            of another scheme have the recipe's name, the model to start from is not there, does not fit, or learnt from test faces, or a face of one dataset is nearly one of another across the split.
     """
     from pipelines.first_look import first_look
     from pipelines.new_data.twins import refuse_twins
     from pipelines.params import load_params
     from pipelines.registry import parent, tracking
+    from pipelines.registry.register import check_scheme
     from pipelines.room import bytes_of_retraining
 
     params = load_params(recipe or PARAMS)
@@ -81,6 +82,7 @@ def check(recipe: str | None, data: str | None) -> Params:
             partial.touch()
         (ROOT / folder / params.name / ".writable").unlink()
     tracking.connect()
+    check_scheme(params)
     parent.check(params)
     for line in refuse_twins(params, new):
         if TaskRunContext.get():  # once: `main` has checked the same before

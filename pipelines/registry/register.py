@@ -61,6 +61,21 @@ def own_model() -> str:
     return registered_name(load_params(ROOT / "params.yaml"))
 
 
+def check_scheme(params: Params) -> None:
+    """Refuses a recipe under whose name models of another scheme are registered: nothing could hold one against the other.
+
+    Raises:
+        ValueError: There are such models, or the tracking server is away.
+    """
+    name, client = registered_name(params), tracking.connect()
+    theirs = tracking.tags_of_model(client, name).get("scheme", params.scheme)
+    if theirs != params.scheme:
+        raise ValueError(
+            f"the versions of {name} find {theirs}, and this recipe {params.scheme}, so that none could be held against the champion: "
+            "give the recipe another name"
+        )
+
+
 def register(
     params: Params, model: Path, reports: Path, made: Path, flow_run: str = "", flow_page: str = ""
 ) -> Registered:

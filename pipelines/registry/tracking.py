@@ -720,6 +720,12 @@ def _version(client: MlflowClient, name: str, alias: str | None, version: str | 
     raise ValueError(f"{name} has no {asked}; it has: {has or 'nothing yet'}")
 
 
+def tags_of_model(client: MlflowClient, name: str) -> dict[str, str]:
+    """Tags of a registered model; none where there is no such model."""
+    found = client.search_registered_models(f"name = '{name}'")
+    return dict(found[0].tags) if found else {}
+
+
 def _require_model(client: MlflowClient, name: str) -> None:
     known = [model.name for model in client.search_registered_models()]
     if name not in known:

@@ -6,7 +6,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipelines.registry import tracking
-from pipelines.registry.register import Registered, register, registered_name
+from pipelines.registry.register import Registered, check_scheme, register, registered_name
 
 # MLflow's own, as it is imported.
 pytestmark = pytest.mark.filterwarnings(
@@ -57,6 +57,18 @@ def test_registering_again_changes_nothing(evaluated, store):
     assert (["1"], {"challenger": "1"}, tags) == (
         [each.number for each in registry.versions()], registry.aliases(), registry.tags("1")
     )  # fmt: skip
+
+
+def test_a_recipe_of_another_scheme_needs_another_name(evaluated, store):
+    other = evaluated.params.model_copy(update={"scheme": "cofw29"})
+    assert "cofw29" != evaluated.params.scheme
+    check_scheme(other)  # nothing is registered yet
+    register(*evaluated)
+    check_scheme(evaluated.params)
+    with pytest.raises(
+        ValueError, match=r"so that none could be held against the champion: give the recipe another name$"
+    ):
+        check_scheme(other)
 
 
 def test_a_crash_at_any_write_leaves_no_half_version_and_the_next_call_completes_it(evaluated, store):
