@@ -73,6 +73,15 @@ def write_errors(folder, nme: list[float]) -> None:
     write_table(with_note(table, mirrored="no"), folder / "errors.parquet")
 
 
+@pytest.mark.parametrize(("nme", "metrics"), [(0.06, "all metrics"), (0.05, "not all metrics")])
+def test_the_same_weights_are_the_same_model_however_often_it_was_measured_since(made, nme, metrics):
+    (made / "there/reports/300w_small/metrics.json").write_text(json.dumps({"nme": nme}))
+    (made / "here/reports/300w_small/metrics.json").write_text(json.dumps({"nme": 0.06}))
+    model = made / "here/artifacts/300w_small/model"
+    said = compared(made / "here", made / "there/reports/300w_small", model, {"machine": lineage.machine()})
+    assert said.startswith(f"the same: weights bit by bit, and {metrics}")
+
+
 @pytest.mark.parametrize(
     ("shift", "machine", "outcome"),
     [
