@@ -97,6 +97,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         ValueError: The place cannot be written.
     """
     partial = path.with_name(f".{path.name}.partial")
+    if path.is_dir():
+        raise ValueError(f"cannot write {path}: it is a folder")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()
@@ -111,13 +113,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def alone(path: Path, busy: str) -> Iterator[None]:
-    """Holds a lock file for the block; a process that dies lets go of it.
+    """Holds a lock file, whose content stays, for the block; a process that dies lets go of it.
 
     Raises:
         ValueError: Somebody else holds it, with `busy` as the message, and who it is.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("a") as file:
         if not _taken(file):
             raise ValueError(f"{busy} ({neighbours.names(neighbours.holding(path))})")
         yield

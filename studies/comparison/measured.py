@@ -89,7 +89,12 @@ class Kept:
         Raises:
             ValueError: The file is not there, or is none such.
         """
-        first, *rest = path.read_text(encoding="utf-8").splitlines() or [""]
+        try:
+            first, *rest = path.read_text(encoding="utf-8").splitlines() or [""]
+        except OSError as error:
+            raise ValueError(f"{path}: {error.strerror}; `measure` writes it") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is nothing that `measure` wrote: it is no text") from error
         try:
             faces, trainings = FACES.validate_json(first), [TRAINING.validate_json(line) for line in rest]
         except ValidationError as error:

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from pipelines.params import Params, load_params
-from pipelines.runtime.outputs import whole_folder
+from pipelines.runtime.outputs import alone, whole_folder
 from studies.trainings.one import CURVES, MODEL, PARAMS, PREDICTED, SECONDS
 
 
@@ -113,9 +113,10 @@ class Run:
         """Trains in a process of its own, one of `children`.
 
         Raises:
-            ValueError: The training failed; with its last word.
+            ValueError: The training failed, with its last word; or another process makes it.
         """
-        with whole_folder(self.folder) as partial:
+        busy = f"{self.folder} is being trained by another process"
+        with alone(self.log, busy), whole_folder(self.folder) as partial:
             text = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False)
             (partial / PARAMS).write_text(text, encoding="utf-8")
             words = [sys.executable, "-m", "studies.trainings.one", str(crops), str(partial)]

@@ -19,6 +19,7 @@ import yaml
 from components.codecs import DECODERS
 from components.model import LandmarkModel
 from pipelines.params import load_params
+from pipelines.runtime.outputs import alone
 from pipelines.runtime.tables import from_column
 from pipelines.scoring.predict import Predictor
 from pipelines.training.workers import batch_maker
@@ -29,7 +30,7 @@ from studies.comparison.variants import PAIRS, READ_BY, VARIANTS, recipe_of
 from studies.comparison.views import disagreement
 from studies.inputs.crops import read_crops
 from studies.trainings.one import predict_each
-from studies.trainings.run import Run
+from studies.trainings.run import Children, Run
 
 ROOT = Path(__file__).parents[2]
 BASE, CROPS = "recipes/smallest.yaml", "crops"
@@ -93,6 +94,26 @@ def test_the_picture_shows_each_budget_with_all_of_its_seeds(compared, tmp_path)
     colours = cv2.imread(str(tmp_path / "both.png")).reshape(-1, 3)
     found = [(colours == cycle).all(axis=1).any() for cycle in ((180, 119, 31), (14, 127, 255), (44, 160, 44))]
     assert [True, True, False] == found  # matplotlib's first and second colour, as BGR: a budget each
+
+
+@pytest.mark.parametrize(
+    ("kept", "sentence"), [("away.jsonl", "No such file"), ("", "Is a directory"), ("bytes.jsonl", "it is no text")]
+)
+def test_a_table_of_nothing_says_what_is_missing(tmp_path, kept, sentence):
+    (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=sentence):
+        Kept.read(tmp_path / kept)
+
+
+def test_a_training_that_another_process_makes_is_left_alone(tmp_path):
+    run = Run(tmp_path, CHOSEN[0], 0)
+    (tmp_path / f".{run.folder.name}.partial").mkdir()
+    (tmp_path / f".{run.folder.name}.partial/half").write_text("of the other")
+    run.log.write_text("of the other")
+    busy = "is being trained by another process"
+    with alone(run.log, "first"), pytest.raises(ValueError, match=busy):
+        run.train(recipe_of(load_params(ROOT / "recipes/300w_comparison.yaml"), CHOSEN[0], 0, 1), tmp_path, Children())
+    assert "of the other" == (tmp_path / f".{run.folder.name}.partial/half").read_text() == run.log.read_text()
 
 
 def test_what_is_kept_is_what_the_models_find(compared, tmp_path):

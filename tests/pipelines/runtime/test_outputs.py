@@ -77,6 +77,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, whole) -> None:
         pass
 
 
+def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"it is a folder$"), whole_file(tmp_path):
+        pytest.fail("the work began")
+
+
 def test_of_two_that_want_to_be_alone_the_second_is_told(tmp_path: Path) -> None:
     told = rf"^busy \(process {os.getpid()}, since \d+-\d+-\d+ \d+:\d+ \(.*python"
     with alone(tmp_path / "lock", "busy"), pytest.raises(ValueError, match=told), alone(tmp_path / "lock", "busy"):
