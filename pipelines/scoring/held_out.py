@@ -27,7 +27,7 @@ def faces_to_measure(crops: Path, params: Params, split: str = "test") -> pa.Tab
 
 def subset_of(name: str) -> str:
     """The subset that a dataset's faces are in, where there are several."""
-    return f"dataset {name}"
+    return f"dataset_{name}"
 
 
 def _of(name: str, table: pa.Table) -> pa.Table:

@@ -116,7 +116,7 @@ def test_new_faces_are_trained_beside_the_old_from_the_champion_on(project):
     for shown in (said, report, list(artifacts(project, "retrain-tiny"))[-1]):
         assert "yaw, degrees" in shown
     metrics = json.loads((project.root / "reports/tiny/metrics.json").read_text())
-    assert {"dataset new", "dataset synthetic"} <= metrics["subsets"].keys()
+    assert {"dataset_new", "dataset_synthetic"} <= metrics["subsets"].keys()
 
 
 def test_a_folder_without_a_champion_or_faces_is_refused(project):
