@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 from contextlib import nullcontext, suppress
+from pathlib import Path
 
 import psutil
 
 from flows.apart import go_apart
 from flows.servers import prefect_server, require_api
+from pipelines.params import load_params
 from pipelines.runtime import command
 from pipelines.runtime.environment import ROOT, STATE, from_root, require_checkout
 from pipelines.runtime.outputs import alone
@@ -22,9 +24,13 @@ def main(cron: str | None = None, recipe: str | None = None, data: str | None = 
     """Retrains at CRON (UTC) until Ctrl-C, by the server that PREFECT_API_URL names, or by this checkout's own on loopback.
 
     Raises:
-        ValueError: The server does not answer, cannot start, or refuses; or a schedule is served from this folder already.
+        ValueError: RECIPE or params.yaml has a wrong key, DATA is no folder; the server does not answer, cannot start, or refuses; or
+            a schedule is served from this folder already.
     """
     require_checkout()
+    load_params(recipe or ROOT / "params.yaml")
+    if data and not Path(data).is_dir():
+        raise ValueError(f"--data {data} is not a folder")
     parameters = {"recipe": from_root(recipe), "data": from_root(data)}
     os.chdir(ROOT)
     go_apart()

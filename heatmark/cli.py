@@ -210,7 +210,7 @@ def schedule(
     ] = None,
     recipe: Recipe = None,
     data: Data = None,
-    port: Annotated[int, typer.Option(help="Of Prefect's server on this machine.")] = 4200,
+    port: Annotated[int, typer.Option(help="Of Prefect's server on this machine.", min=1, max=65535)] = 4200,
 ) -> None:
     """Retrain again and again, until Ctrl-C."""
     _checkout()
@@ -285,8 +285,8 @@ def params(
 
 @app.command(rich_help_panel=LOOK)
 def pages(
-    mlflow_port: Annotated[int, typer.Option(help="Of MLflow's server on this machine.")] = 5000,
-    prefect_port: Annotated[int, typer.Option(help="Of Prefect's server on this machine.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Of MLflow's server on this machine.", min=1, max=65535)] = 5000,
+    prefect_port: Annotated[int, typer.Option(help="Of Prefect's server on this machine.", min=1, max=65535)] = 4200,
 ) -> None:
     """Serve MLflow's and Prefect's pages here, until Ctrl-C."""
     _checkout()

@@ -56,6 +56,7 @@ MOST_FAILURES = 1_000
 MOST_DECAYS = 100  # the rate is nothing after that many
 LARGEST_CROP = 4_096  # px; a batch of 64 takes 3 GB as bytes
 LARGEST_MARGIN = 4.0  # crops; a stored one has its square in pixels
+SMALLEST_SHARE = 0.001  # of a batch: of 64 faces, one in every sixteenth batch
 LARGEST_FIELD = 10_000  # of a codec or network: weights are counted in products of two
 LARGEST_SEED = 2**32 - 1  # every generator takes 32 bits, and none a number below 0
 LONGEST_NAME = 100  # characters; names are folders, 255 at most
@@ -103,7 +104,7 @@ class SourceParams(Section):
     """Key in `components.datasets.DATASETS`."""
     scheme: Annotated[str, _known(SCHEMES, "scheme")]
     """Its own markup; the model's, if left out. Of another one, the landmarks that both share are learnt."""
-    share: Annotated[float, Field(gt=0, le=1)]
+    share: Annotated[float, Field(ge=SMALLEST_SHARE, le=1)]
     """Of each batch; those of all datasets add up to 1. May be left out of a recipe with one."""
     held_out: bool
     """Whether its validation and test faces are held out and measured (true, if left out); else it trains only."""

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import typer
 
+from components.configuration import check_known
 from components.datasets import DATASETS
 from components.images import decode, encode_jpeg
 from components.samples import Annotation, Box
@@ -104,6 +105,7 @@ def main(
     num_faces: Annotated[int, typer.Option(help="The first so many.", min=2)] = 2000,
 ) -> None:
     """Hashes faces and copies of them, and prints what lies how far apart."""
+    check_known(DATASETS, "dataset reader", reader)
     making = copies(np.random.default_rng(0))
     own, made, who = [], {name: [] for name in making}, []  # type: ignore[var-annotated]
     for face, picture in faces_of(folder, reader, num_faces):

@@ -103,7 +103,7 @@ def roll_back(registry: tracking.Registry, to: str | None, because: str, by: str
     target = to or aliases.get(PREVIOUS)
     if target is None:
         raise ValueError(
-            f"{registry.name} has no previous champion to go back to; name a version by --to: `heatmark versions {registry.name}` "
+            f"{registry.name} has no previous champion to go back to; name a version by --to: `heatmark versions --model {registry.name}` "
             "shows them"
         )
     if target == aliases[CHAMPION]:

@@ -141,13 +141,13 @@ class History:
             if other.run < run or time.monotonic() > deadline:
                 raise ValueError(
                     f"another decision about {self.model} is carried out just now ({other.action} version {other.version}, by "
-                    f"{other.by} on {other.where}): look at `heatmark history {self.model}`, and try again"
+                    f"{other.by} on {other.where}): look at `heatmark history --model {self.model}`, and try again"
                 )
             time.sleep(POLL_S)
         if not self._champion_is(entry.champion):
             raise ValueError(
                 f"meanwhile the champion of {self.model} has become another one than {entry.champion or 'none'}: look at "
-                f"`heatmark history {self.model}`, and decide again"
+                f"`heatmark history --model {self.model}`, and decide again"
             )
 
     def _champion_is(self, version: str) -> bool:

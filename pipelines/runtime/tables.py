@@ -92,6 +92,8 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """
     try:
         return pq.read_table(path, columns=columns, page_checksum_verification=True)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: no such file") from error
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -104,6 +106,8 @@ def schema_names(path: Path) -> list[str]:
     """
     try:
         return pq.read_schema(path).names
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: no such file") from error
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -107,6 +107,19 @@ def test_outside_a_checkout_a_command_that_needs_one_says_so_and_makes_nothing(t
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--recipe", "away.yaml"), "heatmark: away.yaml: No such file or directory\n"),
+        (("--data", "away"), "heatmark: --data away is not a folder\n"),
+    ],
+)
+def test_a_schedule_that_would_fail_each_night_is_not_served(words, sentence):
+    done = heatmark("schedule", *words)
+    assert (1, sentence) == (done.returncode, done.stderr)
+    assert 2 == heatmark("schedule", "--port", "65536").returncode
+
+
 def test_a_root_that_is_no_checkout_is_refused(tmp_path):
     done = heatmark("--root", str(tmp_path), "study")
     assert (1, f"heatmark: {tmp_path} is no checkout of Heatmark: a folder with its dvc.yaml and pyproject.toml\n") == (

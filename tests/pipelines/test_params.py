@@ -165,7 +165,7 @@ def test_a_stored_crop_has_the_crops_parity(changed: Callable, crop: int, margin
             {"datasets": {"starts": {"reader": "300w"}}},
             "datasets: data/starts holds the models that trainings start from: call that dataset's folder otherwise",
         ),
-        ({f"{DRAWN}.share": 0}, f"{DRAWN}.share: Input should be greater than 0"),
+        ({f"{DRAWN}.share": 0}, f"{DRAWN}.share: Input should be greater than or equal to 0.001"),
         (
             {f"{DRAWN}.held_out": False},
             "datasets: none is held out, so that nothing could be measured: set held_out: true for one of them",
