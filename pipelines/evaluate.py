@@ -18,6 +18,7 @@ from components.model import LandmarkModel, ModelConfig
 from components.schemes import Scheme
 from pipelines.new_data.drift import of_datasets
 from pipelines.new_data.features import TRAINING_FACES, of_training
+from pipelines.own_crops import check_crops
 from pipelines.pages.curves import read_curves
 from pipelines.pages.report import write_report
 from pipelines.pages.words import in_words
@@ -104,6 +105,27 @@ def audited(errors: pa.Table, scheme: Scheme, protocol: Protocol) -> tuple[dict,
     return {**metrics, "audit": {"checked": checked}}, curve
 
 
+def check_model(config: ModelConfig, params: Params) -> None:
+    """Refuses a model of another recipe: it would be given other crops than those it knows.
+
+    Raises:
+        ValueError: Its scheme, crop, box or room around the face is another one.
+    """
+    own = params.model()
+    differ = {
+        "scheme": (config.scheme.name, own.scheme.name),
+        "preprocess.crop": (config.codec.crop, own.codec.crop),
+        "preprocess.expand": (config.expand, own.expand),
+        "preprocess.box": (config.box, own.box),
+    }
+    if wrong := [
+        f"{name} is {theirs} there and {ours} here" for name, (theirs, ours) in differ.items() if theirs != ours
+    ]:
+        raise ValueError(
+            f"the model is not of recipe {params.name!r}: {'; '.join(wrong)}. Evaluate it by its own recipe"
+        )
+
+
 def evaluate(model: Path, crops: Path, params: Params, out: Path, curves: Path | None = None) -> None:
     """Runs the stage: the model's folder and a folder with one of shards for each dataset -> files in `out`.
 
@@ -115,12 +137,14 @@ def evaluate(model: Path, crops: Path, params: Params, out: Path, curves: Path |
         curves: The training's, for the report; without them it has none.
 
     Raises:
-        ValueError: Model, shards or curves are missing, or the figures do not stand the audit.
+        ValueError: Model, shards or curves are missing or of another recipe, or the figures do not stand the audit.
     """
     went = read_curves(curves) if curves else None
     protocol = params.evaluate.on_test
     config = LandmarkModel.load(model).config
     scheme = config.scheme
+    check_model(config, params)
+    check_crops(crops, "test", params)
     training = of_its_training(model)
     faces = faces_to_measure(crops, params)
     everything = measure(predict(model, faces, "evaluate", protocol.mirrored), scheme, protocol)

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from components.model import LandmarkModel
+from pipelines.own_crops import check_crops
 from pipelines.params import Params, load_params
 from pipelines.registry import learnt, start, tracking
 from pipelines.registry.lineage import data_version, datasets_tags, git_commit, training_key
@@ -74,8 +75,10 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
     """Runs the stage: a folder with a folder of shards for each dataset -> `out`, the model's folder, and `curves`, a CSV file.
 
     Raises:
-        ValueError: Shards or the model to start from are missing, the tracking server is away, or training failed.
+        ValueError: Shards or the model to start from are missing, or of another recipe; the tracking server is away, or training failed.
     """
+    for split in ("train", "val"):
+        check_crops(crops, split, params)
     config, parent, key = params.model(), start.load(params), training_key(params, crops)
     training = Training.of(params, crops, key, parent.weights)
     assert training.val is not None

@@ -18,11 +18,12 @@ import pyarrow as pa
 import torch
 import typer
 
+from pipelines.own_crops import check_crops
 from pipelines.params import Params, load_params
 from pipelines.runtime import command
 from pipelines.runtime.tables import from_column
 from pipelines.scoring.predict import Predictor
-from studies.inputs.crops import check_crops, read_crops
+from studies.inputs.crops import read_crops
 from studies.inputs.recipe import with_changes
 from studies.trainings.one import predict_each
 from studies.trainings.results import Results, with_interval

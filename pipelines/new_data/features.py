@@ -20,7 +20,7 @@ from components.images import decode_own
 from components.pose import yaw_deg
 from components.schemes import SCHEMES
 from pipelines.params import Params
-from pipelines.runtime.tables import from_column, shards
+from pipelines.runtime.tables import from_column, read_footer, shards
 
 # In the folder of an evaluation.
 TRAINING_FACES = "training_faces.parquet"
@@ -73,7 +73,7 @@ def of_training(crops: Path, params: Params) -> pa.Table:
 def _spread(folder: Path, count: int) -> pa.Table:
     """So many training rows, evenly spread over all shards; all rows where there are fewer."""
     paths = shards(folder, "train")
-    ends = np.cumsum([pq.read_metadata(path).num_rows for path in paths])
+    ends = np.cumsum([read_footer(path).num_rows for path in paths])
     rows = np.unique(np.linspace(0, ends[-1] - 1, min(count, ends[-1])).round().astype(int))
     parts = np.split(rows, np.searchsorted(rows, ends[:-1]))
     firsts = [0, *ends[:-1]]

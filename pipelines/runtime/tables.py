@@ -116,11 +116,17 @@ def shards(folder: Path, split: str) -> list[Path]:
     """A split's shards in order, as preprocess cut them.
 
     Raises:
-        ValueError: The folder has none.
+        ValueError: The folder has none, or not all of one cut.
     """
     paths = sorted(folder.glob(f"{split}-*.parquet"))
     if not paths:
-        raise ValueError(f"{folder} has no {split} shards")
+        raise ValueError(f"{folder} has no {split} shards, as preprocess writes them")
+    whole = [f"{split}-{i:05d}-of-{len(paths):05d}.parquet" for i in range(len(paths))]
+    if whole != [path.name for path in paths]:
+        raise ValueError(
+            f"{folder} has {', '.join(path.name for path in paths[:3])}{' ...' * (len(paths) > 3)}: shards are missing, or some are of "
+            "another cut; preprocess again"
+        )
     return paths
 
 
@@ -133,6 +139,18 @@ def read_shards(folder: Path, split: str, columns: list[str] | None = None) -> p
     return pa.concat_tables([read_shard(path, columns) for path in shards(folder, split)])
 
 
+def read_footer(path: Path) -> pq.FileMetaData:
+    """What stands at the end of a shard: its columns, and how many rows it has.
+
+    Raises:
+        ValueError: It is damaged; with the way out.
+    """
+    try:
+        return pq.read_metadata(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{path}: {error}; {_brought_back(path)}") from error
+
+
 def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
     """The rows of one shard.
 
@@ -142,4 +160,8 @@ def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         return read_table(path, columns)
     except ValueError as error:
-        raise ValueError(f"{error}; `rm {path}`, and the next retraining brings it back or makes it again") from error
+        raise ValueError(f"{error}; {_brought_back(path)}") from error
+
+
+def _brought_back(path: Path) -> str:
+    return f"`rm {path}`, and the next retraining brings it back or makes it again"

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.runtime.memory import machine_bytes
-from pipelines.runtime.tables import read_shard, shards
+from pipelines.runtime.tables import read_footer, read_shard, shards
 from pipelines.training.order import WINDOW
 
 # What a training needs of a shard. About 20 kB a face at 128 px with its margin, 50 kB at 256.
@@ -51,10 +50,10 @@ class Shards:
         """Looks at the files' footers, not at their rows.
 
         Raises:
-            ValueError: The folder has no shard of the split, or a shard lacks a column.
+            ValueError: The folder has not all shards of the split, or one is damaged or lacks a column.
         """
         paths = tuple(path.resolve() for path in shards(folder, split))
-        footers = [pq.read_metadata(path) for path in paths]
+        footers = [read_footer(path) for path in paths]
         for path, footer in zip(paths, footers, strict=True):
             if absent := sorted(set(columns) - set(footer.schema.to_arrow_schema().names)):
                 raise ValueError(

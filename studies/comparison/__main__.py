@@ -21,13 +21,13 @@ import torch
 import typer
 
 from components.configuration import check_known
+from pipelines.own_crops import check_crops
 from pipelines.params import Params, load_params
 from pipelines.runtime import command
 from studies.comparison.measured import Faces, Kept
 from studies.comparison.measuring import measured
 from studies.comparison.tables import Tables
 from studies.comparison.variants import VARIANTS, recipe_of
-from studies.inputs.crops import check_crops
 from studies.trainings.results import Results
 from studies.trainings.run import Run, train_all
 

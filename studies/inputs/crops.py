@@ -13,45 +13,15 @@ from components.images import encode_jpeg
 from components.samples import Box
 from components.synthetic import draw_face
 from pipelines.ingest import annotation_schema
+from pipelines.own_crops import check_crops
 from pipelines.params import Params
 from pipelines.preprocess import write_shard
 from pipelines.runtime.tables import read_shards
-from pipelines.training.crops import VISIBLE
-from pipelines.training.decoded import stored_side
 from studies.inputs.recipe import with_changes
 
 # Faces fill half of a drawn picture: about 170 px here, as in WFLW's pictures.
 PICTURE = 512
 JPEG_QUALITY = 95
-
-
-def check_crops(folder: Path, split: str, params: Params) -> None:
-    """Looks at the first crop of a split, of each dataset.
-
-    Raises:
-        ValueError: There is none, or it is not this recipe's: another number of landmarks, another size, or no visibility to learn.
-    """
-    for name in params.sources(split):
-        _check_first(folder / name, split, params)
-
-
-def _check_first(folder: Path, split: str, params: Params) -> None:
-    path = next(iter(sorted(folder.glob(f"{split}-*.parquet"))), None)
-    if path is None:
-        raise ValueError(f"{folder} has no {split} shards, as preprocess writes them")
-    first = pa.Table.from_batches([next(pq.ParquetFile(path).iter_batches(1))])
-    scheme, held = params.model().scheme, first.schema.field("landmarks").type.list_size // 2
-    if held != scheme.num_landmarks:
-        raise ValueError(f"{folder} holds faces of {held} landmarks; recipe {params.name!r} is for {scheme.name}")
-    if stored_side(first) != params.preprocess.stored:
-        raise ValueError(
-            f"{folder} holds crops of {stored_side(first)} px; recipe {params.name!r} stores {params.preprocess.stored} px: "
-            "preprocess by that recipe"
-        )
-    if params.loss.visibility and VISIBLE not in first.column_names:
-        raise ValueError(
-            f"{path} does not say which landmarks are visible, as recipe {params.name!r} needs it: preprocess again"
-        )
 
 
 def read_crops(folder: Path, split: str, params: Params) -> pa.Table:

@@ -91,7 +91,7 @@ def test_without_the_crops_of_these_faces_the_page_has_no_pictures_and_says_why(
     pair = replace(pair, run=registry.tags("1")["run_id"])
     registry.client.log_artifact(pair.run, str(shutil.copy(TINY, tmp_path / "params.yaml")), "provenance")
     why = write_page(pair, registry.client, tmp_path / "changes.html")
-    assert re.search(r"artifacts/tiny/crops/synthetic has no test shards$", why)
+    assert re.search(r"artifacts/tiny/crops/synthetic has no test shards, as preprocess writes them$", why)
     page = (tmp_path / "changes.html").read_text(encoding="utf-8")
     assert f"Without pictures: {why}." in page
     assert "<img" not in page

@@ -201,7 +201,7 @@ def test_a_step_looks_at_its_own_rows_and_at_no_others(crops: pa.Table) -> None:
 
 
 def test_a_split_without_shards_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"has no val shards$"):
+    with pytest.raises(ValueError, match=r"has no val shards, as preprocess writes them$"):
         Shards.of(tmp_path, "val")
 
 
