@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.runtime.environment import ROOT
+from pipelines.scoring.held_out import subset_of
 
 if TYPE_CHECKING:
     from pipelines.new_data.drift import Drift
@@ -84,7 +85,7 @@ class Summary:
 
     def _by_dataset(self) -> list[tuple[str, str]]:
         """NMEs apart, where several datasets are measured: their faces are subsets called "dataset NAME"."""
-        apart = {name: of for name, of in self.metrics["subsets"].items() if name.startswith("dataset ")}
+        apart = {name: of for name, of in self.metrics["subsets"].items() if name.startswith(subset_of(""))}
         return [(f"NME, {name}", f"{of['nme']:.2%} of {of['num_faces']} faces") for name, of in apart.items()]
 
     def _pace(self) -> str:

@@ -154,7 +154,7 @@ def test_the_summary_has_a_line_for_each_dataset_that_is_measured():
     figures = {"nme": 0.03, "failure_rate": 0.0, "auc": 0.6, "num_faces": 3}
     intervals = {f"{name}_interval": [0.0, 1.0] for name in ("nme", "failure_rate", "auc")}
     protocol = {"name": "inter_ocular", "hash": "0", "failure_threshold": 0.1, "auc_threshold": 0.1}
-    subsets = {"dataset a": {"nme": 0.02, "num_faces": 1}, "dataset b": {"nme": 0.035, "num_faces": 2}, "full": figures}
+    subsets = {"dataset_a": {"nme": 0.02, "num_faces": 1}, "dataset_b": {"nme": 0.035, "num_faces": 2}, "full": figures}
     metrics = {**figures, **intervals, "protocol": protocol, "subsets": subsets}
     words = dict.fromkeys(
         ("data_version", "run", "run_page", "model", "version", "decision", "reason", "report", "against"), ""
@@ -163,4 +163,4 @@ def test_the_summary_has_a_line_for_each_dataset_that_is_measured():
         Summary(metrics=metrics, faces_per_s=None, faces_per_s_overall=None, aliases=(), start="", **words).rows()
     )
     apart = {name: text for name, text in rows.items() if name.startswith("NME, ")}
-    assert {"NME, dataset a": "2.00% of 1 faces", "NME, dataset b": "3.50% of 2 faces"} == apart
+    assert {"NME, dataset_a": "2.00% of 1 faces", "NME, dataset_b": "3.50% of 2 faces"} == apart

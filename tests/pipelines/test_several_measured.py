@@ -49,10 +49,10 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_figures_are_of_each_and_of_all(evaluated: Path) -> None:
     metrics = json.loads((evaluated / "metrics.json").read_text())
-    assert {"dataset a": 1, "dataset b": 3} == {name: of["num_faces"] for name, of in metrics["subsets"].items()}
+    assert {"dataset_a": 1, "dataset_b": 3} == {name: of["num_faces"] for name, of in metrics["subsets"].items()}
     apart = metrics["subsets"]
     # By hand: the mean over all is that over each, by how many it has.
-    assert pytest.approx((apart["dataset a"]["nme"] + 3 * apart["dataset b"]["nme"]) / 4) == metrics["nme"]
+    assert pytest.approx((apart["dataset_a"]["nme"] + 3 * apart["dataset_b"]["nme"]) / 4) == metrics["nme"]
     assert 4 == metrics["num_faces"]
 
 
@@ -65,7 +65,7 @@ def test_the_report_says_what_each_is_and_does(evaluated: Path) -> None:
     page = (evaluated / "report.html").read_text()
     assert "<th>dataset a</th><td>a (synthetic, ibug68): 0.5 of each batch</td>" in page
     assert "<th>dataset c</th><td>c (cofw, cofw29): 0.25 of each batch, trains only</td>" in page
-    assert "<td>dataset b</td>" in page
+    assert "<td>dataset_b</td>" in page
 
 
 def test_the_predictions_can_be_rescored_by_protocols_that_fit_both(evaluated: Path) -> None:
@@ -74,4 +74,4 @@ def test_the_predictions_can_be_rescored_by_protocols_that_fit_both(evaluated: P
     results, left_out = rescore_faces(faces)
     assert "inter_ocular" in {metrics["protocol"]["name"] for metrics in results}
     assert "for dataset cofw68" == left_out["cofw68"]
-    assert all({"dataset a", "dataset b"} == metrics["subsets"].keys() for metrics in results)
+    assert all({"dataset_a", "dataset_b"} == metrics["subsets"].keys() for metrics in results)

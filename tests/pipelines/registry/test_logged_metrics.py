@@ -12,10 +12,10 @@ EXPECTED |= {"nme_high": 0.04, "failure_rate_high": 0.32, "auc_high": 0.8}
 
 
 def test_all_faces_and_each_subset_have_their_figures_with_both_ends_of_the_intervals() -> None:
-    logged = logged_metrics({**FIGURES, **INTERVALS, "subsets": {"dataset 300w": {**FIGURES, **INTERVALS}}})
+    logged = logged_metrics({**FIGURES, **INTERVALS, "subsets": {"dataset_300w": {**FIGURES, **INTERVALS}}})
     assert logged == {
         **{f"test_{name}": value for name, value in EXPECTED.items()},
-        **{f"test_dataset 300w/{name}": value for name, value in EXPECTED.items()},
+        **{f"test_dataset_300w/{name}": value for name, value in EXPECTED.items()},
     }
 
 

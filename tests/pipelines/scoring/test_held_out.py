@@ -39,7 +39,7 @@ def test_of_one_held_out_dataset_they_are_its_rows_unchanged(crops: Path, chosen
 def test_of_several_they_bear_the_datasets_name_and_are_in_its_subset(crops: Path) -> None:
     table = faces_to_measure(crops, params(c=True, b=False, a=True))
     assert ["a/1", "a/2", "c/1", "c/2"] == table.column("face").to_pylist()
-    expected = [["dataset a", "full"], ["dataset a"], ["dataset c", "full"], ["dataset c"]]
+    expected = [["dataset_a", "full"], ["dataset_a"], ["dataset_c", "full"], ["dataset_c"]]
     assert expected == table.column("subsets").to_pylist()
     assert ["a", "a", "c", "c"] == table.column("pixels").to_pylist()
     assert pq.read_table(crops / "a").schema == table.schema
@@ -47,5 +47,5 @@ def test_of_several_they_bear_the_datasets_name_and_are_in_its_subset(crops: Pat
 
 def test_a_dataset_without_test_faces_is_named(crops: Path) -> None:
     (crops / "c/test-00000-of-00001.parquet").unlink()
-    with pytest.raises(ValueError, match=r"/c has no test shards$"):
+    with pytest.raises(ValueError, match=r"/c has no test shards, as preprocess writes them$"):
         faces_to_measure(crops, params(a=True, c=True))
