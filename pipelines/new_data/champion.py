@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.datasets import DATASETS
-from components.model import LandmarkModel
+from components.model import LandmarkModel, ModelConfig
 from components.schemes import SCHEMES
 from components.text import printable
 from pipelines.evaluate import audited, measured_faces
@@ -55,7 +55,7 @@ def measure_champion(folder: Path, dataset: str, params: Params, model: str) -> 
     Args:
         folder: Of the layout that the dataset's reader knows.
         dataset: The one of the recipe's datasets that says how to read it.
-        params: The recipe: box, crop and protocol.
+        params: The recipe: how the folder is read, and the protocol. Crops are the champion's own.
         model: Name of the registered model.
 
     Raises:
@@ -67,12 +67,13 @@ def measure_champion(folder: Path, dataset: str, params: Params, model: str) -> 
     with tempfile.TemporaryDirectory(dir=STATE, prefix="measure-") as place, cluster.connected():
         scratch = Path(place)
         saved = registry.model_folder(version, scratch / "model")
-        scheme = LandmarkModel.load(saved).config.scheme
+        config = LandmarkModel.load(saved).config
+        scheme = config.scheme
         if scheme.name != params.scheme:
             raise ValueError(
                 f"{model} version {version} finds {scheme.name}, but recipe {params.name} has {params.scheme}"
             )
-        faces, num_rejected = cut_faces(folder, dataset, params, scratch)
+        faces, num_rejected = cut_faces(folder, dataset, cut_for(config, params), scratch)
         protocol = params.evaluate.on_test
         errors = measured_faces(
             measure(predict(saved, faces, "measure", protocol.mirrored), scheme, protocol), protocol
@@ -95,6 +96,12 @@ def measure_champion(folder: Path, dataset: str, params: Params, model: str) -> 
             {**figures, "num_rejected": num_rejected}, kept,
         )  # fmt: skip
     return Measured(model, version, name, metrics, own, num_rejected, known, drift, run)
+
+
+def cut_for(config: ModelConfig, params: Params) -> Params:
+    """The same params, but with crops as the model was trained on, whatever the recipe is now."""
+    own = {"crop": config.codec.crop, "expand": config.expand, "box": config.box}
+    return params.model_copy(update={"preprocess": params.preprocess.model_copy(update=own)})
 
 
 def cut_faces(folder: Path, dataset: str, params: Params, scratch: Path) -> tuple[pa.Table, int]:
