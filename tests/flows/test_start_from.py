@@ -90,6 +90,10 @@ def test_the_parent_stands_with_all_that_came_of_the_training(project):
     start = noted(project)
     said = f"{start['source']} (training {start['key']}, weights {start['weights_sha256'][:12]})"
     assert start == json.loads((project.root / "artifacts/tiny/model/training.json").read_text())["start"]
+    assert [1, 2] == [
+        len(json.loads((project.root / folder / "training.json").read_text())["learnt_from"])
+        for folder in ("data/starts/tiny", "artifacts/tiny/model")
+    ]
     child = client(project).get_model_version(MODEL, "2")
     assert f"| started from | {said} |" in child.description
     for tags in (child.tags, client(project).get_run(child.run_id).data.tags):
@@ -117,8 +121,9 @@ def test_again_with_nothing_new_but_the_alias_nothing_is_trained(project):
     [
         ((CHAMPION, f"models:/{MODEL}@first"), "has no alias 'first'; it has: @champion, @previous, version 1, version 2"),
         (("width: 16", "width: 8"), "version 2 cannot be trained further by these params: network.width is 16 there and 8 here"),
+        (("test_share: 0.25", "test_share: 0.3"), "version 2 has learnt from faces that would be test faces here: ingest.test_share is 0.25 there"),
     ],
-    ids=["alias", "network"],
+    ids=["alias", "network", "test faces"],
 )  # fmt: skip
 def test_a_start_that_is_not_there_or_does_not_fit_is_refused_before_anything_changes(project, changes, reason):
     shutil.copy(project.root / "params.yaml", project.root / "recipes/other.yaml")
