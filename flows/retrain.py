@@ -58,7 +58,8 @@ def check(recipe: str | None, data: str | None) -> Params:
     Raises:
         ValueError: A key of the recipe is wrong, DATA is no folder of its dataset's layout or has links in it, a dataset is
             missing, the disk has no room, a folder cannot be written, the Ray cluster or the tracking server does not answer, versions
-            of another scheme have the recipe's name, the model to start from is not there, does not fit, or learnt from test faces, or a face of one dataset is nearly one of another across the split.
+            of another scheme have the recipe's name, the model to start from is not there, does not fit or has learnt from test
+            faces, or a face of one dataset is nearly one of another across the split.
     """
     from pipelines.first_look import first_look
     from pipelines.new_data.twins import refuse_twins

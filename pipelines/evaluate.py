@@ -111,10 +111,10 @@ def check_model(config: ModelConfig, params: Params) -> None:
     Raises:
         ValueError: Its scheme, crop, box or room around the face is another one.
     """
-    own = params.model()
+    own = params.preprocess
     differ = {
-        "scheme": (config.scheme.name, own.scheme.name),
-        "preprocess.crop": (config.codec.crop, own.codec.crop),
+        "scheme": (config.scheme.name, params.scheme),
+        "preprocess.crop": (config.codec.crop, own.crop),
         "preprocess.expand": (config.expand, own.expand),
         "preprocess.box": (config.box, own.box),
     }

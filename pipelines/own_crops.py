@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.schemes import SCHEMES
 from pipelines.params import Params
 from pipelines.runtime.tables import read_footer, shards
 from pipelines.training.crops import VISIBLE
@@ -25,9 +26,8 @@ def check_crops(folder: Path, split: str, params: Params) -> None:
 
 def _check_first(folder: Path, split: str, params: Params) -> None:
     path = shards(folder, split)[0]
-    read_footer(path)  # or it is damaged, and says how to bring it back
-    first = pa.Table.from_batches([next(pq.ParquetFile(path).iter_batches(1))])
-    scheme, held = params.model().scheme, first.schema.field("landmarks").type.list_size // 2
+    first = pa.Table.from_batches([next(pq.ParquetFile(path, metadata=read_footer(path)).iter_batches(1))])
+    scheme, held = SCHEMES[params.scheme], first.schema.field("landmarks").type.list_size // 2
     if held != scheme.num_landmarks:
         raise ValueError(f"{folder} holds faces of {held} landmarks; recipe {params.name!r} is for {scheme.name}")
     if stored_side(first) != params.preprocess.stored:

@@ -38,8 +38,6 @@ from pipelines.training.ray_workers import fit_with_ray
 from pipelines.training.temperature import with_fitted_temperature
 from pipelines.training.workers import Metrics, Training, fit_here, shards_of
 
-TRAINING = "training.json"
-
 
 def progress_of(training: Training, run: tracking.Run, what: str = "") -> Callable[[Metrics], None]:
     """Says and logs each evaluation, and how long the rest will take at the pace since this driver began.
@@ -124,7 +122,7 @@ def train(crops: Path, params: Params, out: Path, curves: Path) -> None:
             facts["refit_steps"] = last["step"]
     with whole_folder(out) as folder:
         model.save(folder)
-        (folder / TRAINING).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (folder / learnt.TRAINING).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     write_csv(curves, HISTORY, ([point[name] for name in HISTORY] for point in state["history"]))
     best = state["best"]
     print(f"train: best validation NME {best['val_nme']:.2%}, at step {best['step']} of {training.plan.total}: {out}")

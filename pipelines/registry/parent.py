@@ -20,8 +20,7 @@ from components.model import CONFIG, WEIGHTS, LandmarkModel
 from components.model_file import sha256
 from pipelines.params import Params
 from pipelines.registry import start, tracking
-from pipelines.registry.compatible import compare
-from pipelines.registry.learnt import TRAINING, held_out_here
+from pipelines.registry.learnt import TRAINING
 from pipelines.registry.lineage import training_key
 from pipelines.registry.start import START, Start
 from pipelines.runtime.environment import ROOT
@@ -111,8 +110,7 @@ def check(params: Params) -> None:
     if params.train.start_from:
         found, place = find_or_keep(params)
         with files_at(place) as folder:
-            compare(found.source, LandmarkModel.load(folder).config, params.model())
-            held_out_here(found.source, folder, params)
+            start.load_fitting(found.source, folder, params)
 
 
 def stays(laid: Start | None, found: Start, key_now: Callable[[], str]) -> bool:
@@ -159,9 +157,7 @@ def lay_down(params: Params, crops: Path) -> Laid:
         child = f": {found.source} is its child, and nothing else is new" if is_other(laid, found) else ""
         return Laid(_write(replace(laid, asked=asked), params.name), f"{laid} is laid down already{child}")
     with files_at(place) as folder:
-        model = LandmarkModel.load(folder)
-        compare(found.source, model.config, params.model())
-        held_out_here(found.source, folder, params)
+        start.load_fitting(found.source, folder, params)
         new = replace(found, weights_sha256=sha256(folder / WEIGHTS))
         with whole_folder(start.folder_of(params.name)) as partial:
             for name in (CONFIG, WEIGHTS, TRAINING):

@@ -147,10 +147,23 @@ def load(params: Params, root: Path = ROOT) -> Loaded:
             f"train.start_from is {asked}, but {folder.relative_to(root)} {holds}: `heatmark retrain` lays it down from the "
             "registry, and `dvc pull data` brings what was laid down where it was trained"
         )
+    model, differences = load_fitting(laid.source, folder, params)
+    return Loaded(laid, model.weights(), differences + _offset_left_behind(model.config, params))
+
+
+def load_fitting(source: str, folder: Path, params: Params) -> tuple[LandmarkModel, list[str]]:
+    """A saved model that a training may start from, and sentences about what differs.
+
+    Args:
+        source: What to call the model.
+        folder: Of its files.
+        params: Of the training.
+
+    Raises:
+        ValueError: It is damaged, does not fit, or has learnt from what would be test faces.
+    """
     model = LandmarkModel.load(folder)
-    differences = compare(laid.source, model.config, params.model())
-    differences += [*held_out_here(laid.source, folder, params), *_offset_left_behind(model.config, params)]
-    return Loaded(laid, model.weights(), differences)
+    return model, [*compare(source, model.config, params.model()), *held_out_here(source, folder, params)]
 
 
 def _offset_left_behind(parent: ModelConfig, params: Params) -> list[str]:
